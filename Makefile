@@ -1,0 +1,70 @@
+# External Sync: everything a person or CI runs. Needs only make and Python 3.11 or newer.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+UV_VERSION := 0.13.9
+COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+JOBS ?= 2
+ARGS ?=
+
+# The environment is as old as the files it was made from: one stamp per content, so that nothing happens twice.
+LOCKED := $(VENV)/locked-$(shell cksum < requirements-dev.lock | tr -d ' ')
+INSTALLED := $(VENV)/installed-$(shell cksum < pyproject.toml | tr -d ' ')
+
+# The newest supported interpreter that really runs (a version manager's shim may name one that does not).
+FIND_PYTHON = for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test check bench clean lock
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+install: $(INSTALLED) ## prepare .venv from the pinned, hashed requirements
+
+$(LOCKED):
+	@$(FIND_PYTHON); \
+	echo "Preparing $(VENV) with $$("$$python" --version) ..."; \
+	rm -rf $(VENV); \
+	"$$python" -m venv $(VENV) || { echo "The venv module is missing; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	@touch $@
+
+$(INSTALLED): $(LOCKED)
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install ## run the guided scenario on local sandboxes, check both sides, and end
+	@$(BIN)/external-sync demo $(ARGS)
+
+up: install ## start everything on this machine and keep it running (Ctrl-C stops it)
+	@$(BIN)/external-sync dev $(ARGS)
+
+test: install ## run the tests (ARGS="tests/core -k merge" runs some, JOBS=1 runs them in one process)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+check: install ## lint, format, types, import rules, compose file, docs
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_compose.py
+
+bench: install ## measure throughput, API calls, Temporal actions and memory
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove .venv, build output and tool caches (keeps .external-sync, which holds data and keys)
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: ## resolve pyproject.toml anew into the lock files (ARGS=--upgrade for newer versions)
+	@$(FIND_PYTHON); \
+	"$$python" -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(COMPILE) --output-file requirements.lock $(ARGS) pyproject.toml
+	@$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint requirements.lock $(ARGS) pyproject.toml
+	@rm -rf $(VENV)-lock
