@@ -1,0 +1,258 @@
+"""The capabilities of a connector. The sync engine knows these shapes and nothing of any vendor.
+
+A `Connector` serves one connection for one process. It raises `core.errors.SyncError` when the connection or a whole
+request fails; the failure of one record is a value. It never retries except short blips of idempotent reads; whoever
+calls it owns every other retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from core.errors import RecordFailure
+from core.ports import Budget, Leases, Notebook, TokenStore
+from core.records import Entity, Operation, OperationKind, Record, Side
+from core.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSchema:
+    """One field of an entity on one side. `type`: text, number, currency, date, datetime, boolean, picklist, id, list."""
+
+    name: str
+    label: str
+    type: str
+    required: bool = False
+    read_only: bool = False
+    create_only: bool = False
+    max_length: int | None = None
+    scale: int | None = None
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySchema:
+    """What one side says of one entity. `fields` is keyed by the field's name in the side's own spelling."""
+
+    side: Side
+    entity: Entity
+    object_name: str
+    fields: Mapping[str, FieldSchema]
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFacts:
+    """Constant facts of an entity at one system.
+
+    `marker` is the field that carries the other side's id (None where there is no readable one). `parent` is the field
+    that refers to the parent record. `kinds` are the operations the system can take. `returns_values` says whether a
+    write's response carries the stored values (else a read after the write confirms them). `modified_step` is the
+    grain of its modification times in seconds. `batch` is the most operations of one request. `pull_with` are the
+    entities that come for free with a scan of this one.
+    """
+
+    object_name: str
+    marker: str | None
+    parent: str | None
+    kinds: frozenset[OperationKind]
+    returns_values: bool
+    modified_step: float
+    batch: int
+    pull_with: tuple[Entity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """Ask for one page of changes.
+
+    `fields` are the paths wanted, per entity (the entity itself, and those pulled along with it). `cursor` is where the
+    last completed read ended (None: from the beginning). `full` reads everything. `position` continues an unfinished
+    read and is opaque to the caller.
+    """
+
+    entity: Entity
+    fields: Mapping[Entity, Collection[str]]
+    cursor: str | None
+    full: bool
+    position: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: the records seen, where to go on (None: the read is complete) and, when complete, the new cursor."""
+
+    records: Sequence[Record]
+    position: str | None
+    cursor: str | None
+    complete_scan: bool = False
+
+
+class WriteStatus(StrEnum):
+    """What became of one operation of a request."""
+
+    DONE = "done"
+    EXISTS = "exists"
+    REJECTED = "rejected"
+    NOT_FOUND = "not_found"
+    MOVED = "moved"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """The outcome of one operation.
+
+    DONE: `target_id`, and `record` where the response carries values. EXISTS: a record with our marker or unique key is
+    already there, `target_id` says which. REJECTED: `failure`. NOT_FOUND: the target is gone. MOVED: someone changed it
+    since we read it. RETRY: an innocent row of a failed batch, or a lock; `failure` says which.
+    """
+
+    operation_id: int
+    status: WriteStatus
+    target_id: str | None = None
+    record: Record | None = None
+    failure: RecordFailure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """One HTTP call that carries operations, exactly as it will be sent; stored before it is sent.
+
+    `body` is the exact JSON text. `idempotency_key` is None where the vendor has no such thing; `replay_seconds` is how
+    long the byte-identical request may be sent again under its key (0: never).
+    """
+
+    operation_ids: tuple[int, ...]
+    method: str
+    path: str
+    body: str
+    idempotency_key: str | None = None
+    replay_seconds: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What an operation's target looks like just before the write: the record (None: no such record) and, for the
+    connector's own use, the resource that must be sent along (say, a customer's whole list of contacts)."""
+
+    record: Record | None
+    context: Mapping[str, Value] | None = None
+
+
+class Connector(Protocol):
+    """One system, as the sync engine uses it."""
+
+    @property
+    def side(self) -> Side:
+        """Which side this connector serves."""
+        ...
+
+    def facts(self, entity: Entity) -> EntityFacts:
+        """Return the constant facts of an entity. Raises `FieldValidation` for an entity the system does not have."""
+        ...
+
+    async def check(self) -> str:
+        """Make one cheap authenticated call; return the id of the account (organisation) behind the credentials."""
+        ...
+
+    async def describe(self, entity: Entity) -> EntitySchema:
+        """Return the fields of an entity as the system has them now."""
+        ...
+
+    async def default_currency(self) -> str | None:
+        """Return the account's home currency (ISO 4217) where the system says so."""
+        ...
+
+    async def fetch(self, request: FetchRequest) -> Page:
+        """Return one page of changes, oldest first where the system can, each record once per page."""
+        ...
+
+    async def read(self, entity: Entity, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
+        """Read records by id. A missing id is absent from the result; one known to be deleted has `deleted` set."""
+        ...
+
+    async def look_up(
+        self, entity: Entity, field: str, values: Collection[str], fields: Collection[str]
+    ) -> list[Record]:
+        """Find records whose `field` has one of these values, by the system's own comparison, safely escaped.
+
+        Only for fields the system can search (its marker, and what `facts`/`describe` allow); raises
+        `FieldValidation` for others.
+        """
+        ...
+
+    async def find_created(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Record]:
+        """Look for the records that these creates of unknown outcome made: operation id -> record, absent = not made."""
+        ...
+
+    def needs_current(self, operation: Operation, age: float) -> bool:
+        """Say whether `current` must be asked before writing, when the last read of the target is `age` seconds old."""
+        ...
+
+    def leases(self, operations: Sequence[Operation]) -> list[str]:
+        """Return the names of the resources to hold while writing (empty where the system needs none)."""
+        ...
+
+    async def current(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Current]:
+        """Read what these operations' targets look like now: operation id -> current."""
+        ...
+
+    def normalise(self, entity: Entity, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Return the values as the system will store them (trimmed, rounded, blank text as None), as far as known."""
+        ...
+
+    def plan(self, operations: Sequence[Operation], current: Mapping[int, Current]) -> list[WriteRequest]:
+        """Put operations into as few requests as the system allows. Pure: same input, same bytes."""
+        ...
+
+    async def send(
+        self, request: WriteRequest, operations: Sequence[Operation], fields: Collection[str]
+    ) -> list[WriteResult]:
+        """Send one stored request and return one result per operation, matched by id, never by luck.
+
+        Raises `Transient(outcome_unknown=True)` when no reply came, `RateLimit`, `AuthExpired` or another `SyncError`
+        when the whole request failed for certain.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release the network connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorContext:
+    """What a connector is given: its connection and the shared services. No connector reaches further."""
+
+    connection_id: str
+    integration_id: str
+    tokens: TokenStore
+    budget: Budget
+    leases: Leases
+    notebook: Notebook
+
+
+class ProviderSpec(Protocol):
+    """What a connector package offers to the registry, besides the connector itself."""
+
+    provider: str
+    entities: tuple[Entity, ...]
+    credential_keys: frozenset[str]
+
+    def connect(self, context: ConnectorContext) -> Connector:
+        """Make a connector for one connection."""
+        ...
+
+    def templates(self) -> Mapping[Entity, list[dict[str, object]]]:
+        """Return the default field mappings per entity, in the shape of api.md's `mappings`."""
+        ...
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """Parse a vendor's date-time (`…Z`, `…+00:00`, `…+0000`); None stays None."""
+    return None if text is None else datetime.fromisoformat(text)
