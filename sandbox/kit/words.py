@@ -27,33 +27,35 @@ def _words(text: str) -> tuple[str, ...]:
 
 KINDS = _words(
     """Amber Ashen Azure Birch Bold Brass Bright Broad Calm Cedar Clear Cobalt Copper Coral Crisp Crystal Deep Distant
-    Eager Early East Emerald Even Fair Fern First Flint Free Gentle Glass Golden Grand Granite Green Hazel High Honest
-    Indigo Iron Ivory Keen Lively Lunar Maple Marble Merry Mild Modern Noble North Oaken Open Pearl Plain Prime Quiet
-    Rapid Red Royal Ruby Sable Silver Solid Stone"""
+    Eager Early East Emerald Even Fair Fern First Flint Free Gentle Glass Golden Grand Granite Green Hazel High
+    Honest Indigo Iron Ivory Keen Lively Lunar Maple Marble Merry Mild Modern Noble North Oaken Open Pearl Plain
+    Prime Quiet Rapid Red Royal Ruby Sable Silver Solid Stone"""
 )
 NOUNS = _words(
     """Anchor Arbor Arch Bay Beacon Bridge Brook Canyon Castle Cliff Cloud Coast Compass Cove Creek Crest Delta Dune
-    Falcon Field Fjord Forest Forge Garden Gate Glen Grove Harbor Haven Heath Hill Horizon Island Junction Lake Lantern
-    Ledge Lighthouse Meadow Mesa Mill Moor Mountain Orchard Otter Path Peak Pier Plateau Pond Quarry Reef Ridge River
-    Sail Shore Spring Summit Terrace Trail Valley Vista Willow Wharf"""
+    Falcon Field Fjord Forest Forge Garden Gate Glen Grove Harbor Haven Heath Hill Horizon Island Junction Lake
+    Lantern Ledge Lighthouse Meadow Mesa Mill Moor Mountain Orchard Otter Path Peak Pier Plateau Pond Quarry
+    Reef Ridge River Sail Shore Spring Summit Terrace Trail Valley Vista Willow Wharf"""
 )
 TRADES = _words(
-    """Analytics Apparel Bakery Bearings Biotech Books Brewing Carpentry Ceramics Chemicals Coffee Components Consulting
-    Cycles Dairy Design Devices Diagnostics Dynamics Electric Energy Engines Fabrics Farms Fisheries Foods Freight
-    Furniture Games Glazing Hardware Hosting Hotels Imaging Instruments Insurance Interiors Labs Leasing Lighting
-    Logistics Machinery Marine Materials Media Metals Motors Networks Nurseries Optics Outfitters Packaging Paper
-    Pharmacy Plastics Press Robotics Seeds Software Systems Textiles Timber Tools Travel"""
+    """Analytics Apparel Bakery Bearings Biotech Books Brewing Carpentry Ceramics Chemicals Coffee Components
+    Consulting Cycles Dairy Design Devices Diagnostics Dynamics Electric Energy Engines Fabrics Farms Fisheries
+    Foods Freight Furniture Games Glazing Hardware Hosting Hotels Imaging Instruments Insurance Interiors Labs
+    Leasing Lighting Logistics Machinery Marine Materials Media Metals Motors Networks Nurseries Optics
+    Outfitters Packaging Paper Pharmacy Plastics Press Robotics Seeds Software Systems Textiles Timber Tools
+    Travel"""
 )
 FIRST_NAMES = _words(
-    """Ada Alba Amir Anna Arlo Bela Bruno Cara Carl Clara Dana Dario Edda Elias Emil Enzo Erin Esme Fay Felix Finn Flora
-    Gita Hana Hugo Ida Ines Ivo Jade Jonas Kaya Kira Lars Lea Leo Lina Luca Mara Marek Mila Mona Nadia Nils Nora Olga
-    Omar Otto Pia Rafa Rhea Rosa Ruben Sami Sara Silas Sofia Tara Theo Tilda Uma Vera Viktor Yara Zeno"""
+    """Ada Alba Amir Anna Arlo Bela Bruno Cara Carl Clara Dana Dario Edda Elias Emil Enzo Erin Esme Fay Felix Finn
+    Flora Gita Hana Hugo Ida Ines Ivo Jade Jonas Kaya Kira Lars Lea Leo Lina Luca Mara Marek Mila Mona Nadia
+    Nils Nora Olga Omar Otto Pia Rafa Rhea Rosa Ruben Sami Sara Silas Sofia Tara Theo Tilda Uma Vera Viktor Yara
+    Zeno"""
 )
 LAST_NAMES = _words(
     """Alder Aspen Barley Beech Bramble Briar Clover Cress Dale Dock Elder Elm Fennel Finch Flax Frost Gorse Hail
-    Hawthorn Heather Heron Hollow Ivy Juniper Kestrel Lark Larch Laurel Linden Linnet Lupin Mallow Maple Marsh Martin
-    Mint Moss Nettle Oak Olive Pine Plover Poplar Quill Rain Reed Robin Rowan Rush Rye Sage Sorrel Sparrow Spruce Starling
-    Stork Swift Tansy Teasel Thistle Thorn Vetch Wren Yarrow"""
+    Hawthorn Heather Heron Hollow Ivy Juniper Kestrel Lark Larch Laurel Linden Linnet Lupin Mallow Maple Marsh
+    Martin Mint Moss Nettle Oak Olive Pine Plover Poplar Quill Rain Reed Robin Rowan Rush Rye Sage Sorrel
+    Sparrow Spruce Starling Stork Swift Tansy Teasel Thistle Thorn Vetch Wren Yarrow"""
 )
 
 COUNTRIES = (
