@@ -1,0 +1,60 @@
+"""The documentation says what is there: links lead somewhere, and every command it names exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.repository import ROOT, command_help, make_targets, project_files
+
+DOCUMENTS = sorted(path for path in project_files() if path.suffix == ".md")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+
+
+def document_id(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def heading_anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands_named(pattern: str) -> set[str]:
+    """First words that follow `pattern` inside code in any document."""
+    code = " ".join(block for path in DOCUMENTS for block in CODE.findall(path.read_text()))
+    return set(re.findall(pattern, code))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=document_id)
+def test_relative_links_lead_to_a_file_and_heading(document: Path) -> None:
+    broken = []
+    for link in LINK.findall(document.read_text()):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (document.parent / name).resolve() if name else document
+        if not target.exists() or (anchor and anchor not in heading_anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_make_targets_named_in_the_documents_exist() -> None:
+    named = commands_named(r"(?<![\w-])make ([a-z][a-z-]*)")
+    assert "demo" in named
+    assert named - make_targets() == set()
+
+
+def test_commands_named_in_the_documents_exist() -> None:
+    named = commands_named(r"(?<![\w/.-])external-sync ([a-z][a-z-]*)")
+    assert named
+    for command in sorted(named):
+        command_help(command)
+
+
+def test_make_help_lists_every_target() -> None:
+    documented = set(re.findall(r"^([a-z][a-z-]*):.*## \S", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert documented == make_targets()
