@@ -1,0 +1,1 @@
+"""The store: tables, repositories, migrations, encryption. Implements the protocols of `core.ports` on a database."""

@@ -1,0 +1,172 @@
+"""One database, two ways in: `session()` to read, `transaction()` for one short write.
+
+SQLite (the embedded default) has one writer at a time. Writers of this process queue at a fair lock, writers of other
+processes at SQLite's own busy handler; readers never wait (WAL). A write transaction starts with BEGIN IMMEDIATE, so
+it can never fail halfway because its read snapshot became old. On PostgreSQL both ways are ordinary transactions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, ColumnElement, Connection, Table, event, insert, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel import SQLModel
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+BUSY_TIMEOUT_SECONDS = 30
+_BEGIN = "external_sync_begin"
+
+T = TypeVar("T")
+
+
+def async_url(url: str) -> URL:
+    """Return the URL with the asynchronous driver of its database. Raises ValueError for an unsupported one."""
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            if parsed.database in (None, "", ":memory:"):
+                raise ValueError("SQLite needs a file, because several connections share it: sqlite:///path")
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+psycopg")
+        case other:
+            raise ValueError(f"database {other!r} is not supported: use sqlite:///path or postgresql+psycopg://…")
+
+
+class Database:
+    """A pool of connections to one database. Belongs to one event loop."""
+
+    def __init__(self, url: str) -> None:
+        """Take `sqlite:///path` or `postgresql+psycopg://…`; connects on first use."""
+        self.url = async_url(url)
+        self._engine = self._new_engine()
+        self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        self._turn = asyncio.Lock()
+        self._writing: set[asyncio.Task[Any] | None] = set()
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """Read: one consistent snapshot on SQLite. Nothing is committed."""
+        async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Write: commits at the end, rolls back on an error. Keep it short, and await nothing but the database in it.
+
+        Raises RuntimeError inside another transaction of the same task, which would wait for itself for ever.
+        """
+        task = asyncio.current_task()
+        if task in self._writing:
+            raise RuntimeError("a transaction was opened inside a transaction of the same task")
+        self._writing.add(task)
+        try:
+            async with (
+                self._writers_turn(),
+                AsyncSession(self._writer, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+        finally:
+            self._writing.discard(task)
+
+    async def migrate(self) -> None:
+        """Bring the schema to the newest version; processes that start together take turns."""
+        from store.migrations.runner import upgrade
+
+        await asyncio.to_thread(upgrade, self.url)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _writers_turn(self) -> AsyncIterator[None]:
+        if self.dialect == "sqlite":
+            async with self._turn:
+                yield
+        else:
+            yield
+
+    def _new_engine(self) -> AsyncEngine:
+        if self.url.get_backend_name() != "sqlite":
+            return create_async_engine(self.url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+        engine = create_async_engine(self.url, pool_size=10, max_overflow=10, pool_timeout=60)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not open transactions by itself: BEGIN comes from `_begin_sqlite`.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+    # In WAL mode (set by the migration, kept in the file) NORMAL survives the death of any process.
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+def _table(table: Table | type[SQLModel]) -> Table:
+    if isinstance(table, Table):
+        return table
+    found: Table = getattr(table, "__table__")  # noqa: B009 - SQLModel does not declare it
+    return found
+
+
+async def insert_many(session: AsyncSession, table: Table | type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows (all with the same keys: column names) in one bulk statement."""
+    if rows:
+        connection = await session.connection()
+        await connection.execute(insert(_table(table)), rows)
+
+
+async def upsert(
+    session: AsyncSession,
+    table: Table | type[SQLModel],
+    rows: Sequence[Mapping[str, Any]],
+    index_elements: Sequence[str],
+    update_columns: Sequence[str] = (),
+    *,
+    index_where: ColumnElement[bool] | None = None,
+) -> None:
+    """Insert rows in one bulk statement; where the unique index already holds one, update the named columns of it.
+
+    Without `update_columns` an existing row stays as it is. `index_where` names a partial unique index. Of several
+    rows with the same key the last wins.
+    """
+    if not rows:
+        return
+    target = _table(table)
+    new = sqlite.insert(target) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(target)
+    if update_columns:
+        statement = new.on_conflict_do_update(
+            index_elements=list(index_elements),
+            index_where=index_where,
+            set_={name: new.excluded[name] for name in update_columns},
+        )
+    else:
+        statement = new.on_conflict_do_nothing(index_elements=list(index_elements), index_where=index_where)
+    connection = await session.connection()
+    await connection.execute(statement, rows)
+
+
+def chunked(values: Sequence[T], size: int = 1000) -> Iterator[Sequence[T]]:
+    """Cut a sequence into pieces, so that `IN (…)` stays below the databases' parameter limits."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

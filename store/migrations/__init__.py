@@ -1,0 +1,1 @@
+"""Schema migrations: Alembic revisions in `versions/`, applied in-process by `runner`, made by `revision`."""
