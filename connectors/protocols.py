@@ -16,32 +16,9 @@ from typing import Protocol
 from core.errors import RecordFailure
 from core.ports import Budget, Leases, Notebook, TokenStore
 from core.records import Entity, Operation, OperationKind, Record, Side
+from core.schema import EntitySchema as EntitySchema
+from core.schema import FieldSchema as FieldSchema
 from core.values import Value
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSchema:
-    """One field of an entity on one side. `type`: text, number, currency, date, datetime, boolean, picklist, id, list."""
-
-    name: str
-    label: str
-    type: str
-    required: bool = False
-    read_only: bool = False
-    create_only: bool = False
-    max_length: int | None = None
-    scale: int | None = None
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EntitySchema:
-    """What one side says of one entity. `fields` is keyed by the field's name in the side's own spelling."""
-
-    side: Side
-    entity: Entity
-    object_name: str
-    fields: Mapping[str, FieldSchema]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +164,7 @@ class Connector(Protocol):
         ...
 
     async def find_created(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Record]:
-        """Look for the records that these creates of unknown outcome made: operation id -> record, absent = not made."""
+        """Look for the records that these creates of unknown outcome made: operation id -> record; absent = none."""
         ...
 
     def needs_current(self, operation: Operation, age: float) -> bool:

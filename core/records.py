@@ -1,4 +1,4 @@
-"""Records as the core sees them: one side's view of one customer, contact, subscription… with only the fields in use."""
+"""Records as the core sees them: one side's view of one customer, contact… with only the fields in use."""
 
 from __future__ import annotations
 

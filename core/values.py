@@ -31,7 +31,7 @@ def _decode(value: dict[str, Any]) -> object:
 
 
 def dump_json(value: object) -> str:
-    """Return the canonical JSON text of a value: sorted keys, no spaces, `Decimal` exact. Raises TypeError otherwise."""
+    """Return a value's canonical JSON text: sorted keys, no spaces, `Decimal` exact. Raises TypeError otherwise."""
     return json.dumps(value, default=_encode, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

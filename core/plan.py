@@ -1,0 +1,93 @@
+"""The compiled form of a configuration for one entity: what mapping, merge and matching work with.
+
+Plain frozen dataclasses, so that the hot path touches no pydantic model. `core.config.plan` makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.enums import Direction, MatchType, Normalize, OnDelete, OnNoMatch, OnNotFound, Strategy, Transform
+from core.records import Entity, Side
+from core.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """One mapped field. `alguna_field` is its key: no two mappings of an entity share it.
+
+    `direction` is the effective one (the integration's intersected with the mapping's); None means inactive.
+    `default` is in Alguna's form and stands for a blank source. `external_type` and `alguna_type` are the types of
+    `core.schema.FieldSchema`, which decide the representation a transform writes.
+    """
+
+    alguna_field: str
+    external_field: str
+    direction: Direction | None = Direction.BIDIRECTIONAL
+    strategy: Strategy = Strategy.ALGUNA_WINS
+    transform: Transform = Transform.NONE
+    options: Mapping[str, Value] = field(default_factory=dict)
+    required: bool = False
+    default: Value = None
+    write_once: bool = False
+    fill_empty_only: bool = False
+    external_type: str = "text"
+    alguna_type: str = "text"
+
+    def name(self, side: Side) -> str:
+        """Return the field's path in `side`'s own names."""
+        return self.alguna_field if side is Side.ALGUNA else self.external_field
+
+    def flows_to(self, target: Side) -> bool:
+        """Say whether values of this field may be written to `target`."""
+        return self.direction is not None and self.direction.allows(target)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRulePlan:
+    """One match rule. For `external_id` the external field holds the Alguna id."""
+
+    type: MatchType
+    alguna_field: str
+    external_field: str
+    normalize: Normalize = Normalize.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class MatchPlan:
+    """The match rules in order, and what becomes of a record that none of them matched."""
+
+    rules: tuple[MatchRulePlan, ...] = ()
+    on_no_match: OnNoMatch = OnNoMatch.CREATE
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPlan:
+    """Everything the sync of one entity needs to know. `on_delete` and `can_create` are keyed by the target side.
+
+    `can_create` holds the sides on which the direction and `onNoMatch` allow new records; whether the system can
+    create them at all is for its connector's facts to say.
+    """
+
+    entity: Entity
+    fields: tuple[FieldPlan, ...]
+    matching: MatchPlan = MatchPlan()
+    marker: str | None = None
+    parent: str | None = None
+    on_not_found: OnNotFound = OnNotFound.SKIP
+    on_delete: Mapping[Side, OnDelete] = field(default_factory=dict)
+    can_create: frozenset[Side] = frozenset()
+
+    def paths(self, side: Side) -> frozenset[str]:
+        """Return every path needed on that side: active mappings and match rules.
+
+        The external marker and parent of match rules are left out: the connector reads them by itself.
+        """
+        mapped = {item.name(side) for item in self.fields if item.direction is not None}
+        return frozenset(mapped | self._match_paths(side))
+
+    def _match_paths(self, side: Side) -> set[str]:
+        if side is Side.ALGUNA:
+            return {rule.alguna_field for rule in self.matching.rules if rule.type is MatchType.FIELD}
+        return {rule.external_field for rule in self.matching.rules} - {self.marker, self.parent}
