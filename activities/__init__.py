@@ -1,0 +1,1 @@
+"""Activities: thin joins of core, store and connectors. Workflows see only `contracts`, `interfaces` and `options`."""

@@ -1,0 +1,125 @@
+"""Conflicts that wait for a person. Each change of what is asked raises the version; an answer names the version."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from core.values import Value, dump_json
+from store.scope import Scope, table_of
+from store.tables.runs import ConflictRow
+
+CONFLICTS = table_of(ConflictRow)
+LIVE = ("open", "resolving")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked. `subject` is a link id (kind `fields`) or `side:record id` (kind `match`)."""
+
+    kind: str
+    subject: str
+    alguna_id: str | None
+    external_id: str | None
+    fields: Sequence[Mapping[str, Value]] = field(default_factory=tuple)
+    candidates: Sequence[Mapping[str, Value]] = field(default_factory=tuple)
+
+
+def _same(known: ConflictRow, question: Question) -> bool:
+    return dump_json([known.fields, known.candidates]) == dump_json(
+        [[dict(item) for item in question.fields], [dict(item) for item in question.candidates]]
+    )
+
+
+async def put(
+    session: AsyncSession, scope: Scope, questions: Sequence[Question], run_id: str | None, at: datetime
+) -> None:
+    """Open conflicts; one that is open already gets a new version if its values changed, and else stays as it is."""
+    for question in questions:
+        known = await _find(session, scope, question.kind, question.subject)
+        if known is not None and known.status in LIVE and _same(known, question):
+            if known.status == "resolving":
+                # The answer was tried and the question is still there: ask again.
+                known.status, known.decision, known.version = "open", None, known.version + 1
+                session.add(known)
+            continue
+        if known is None:
+            known = ConflictRow(
+                integration_id=scope.integration_id,
+                entity=scope.entity.value,
+                kind=question.kind,
+                subject=question.subject,
+                version=0,
+                created_at=at,
+                changed_at=at,
+            )
+        elif known.status not in LIVE:
+            known.announced = False
+        known.version += 1
+        known.status, known.decision, known.run_id, known.changed_at = "open", None, run_id, at
+        known.alguna_id, known.external_id = question.alguna_id, question.external_id
+        known.fields = [dict(item) for item in question.fields]
+        known.candidates = [dict(item) for item in question.candidates]
+        session.add(known)
+    await session.flush()
+
+
+async def _find(session: AsyncSession, scope: Scope, kind: str, subject: str) -> ConflictRow | None:
+    query = select(ConflictRow).where(scope.covers(CONFLICTS), CONFLICTS.c.kind == kind, CONFLICTS.c.subject == subject)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def decisions(
+    session: AsyncSession, scope: Scope, kind: str, subjects: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """What people have decided and is not carried out yet: subject -> decision."""
+    if not subjects:
+        return {}
+    query = select(CONFLICTS.c.subject, CONFLICTS.c.decision).where(
+        scope.covers(CONFLICTS),
+        CONFLICTS.c.kind == kind,
+        CONFLICTS.c.subject.in_(list(subjects)),
+        CONFLICTS.c.status == "resolving",
+    )
+    return {row.subject: row.decision for row in (await session.execute(query)).all()}
+
+
+async def close(session: AsyncSession, scope: Scope, kind: str, subjects: Collection[str], status: str) -> list[int]:
+    """End live conflicts: `resolved` by a decision, or `closed` because their cause is gone. Returns their ids."""
+    if not subjects:
+        return []
+    live = (
+        scope.covers(CONFLICTS),
+        CONFLICTS.c.kind == kind,
+        CONFLICTS.c.subject.in_(list(subjects)),
+        CONFLICTS.c.status.in_(LIVE),
+    )
+    ids = [row.id for row in (await session.execute(select(CONFLICTS.c.id).where(*live))).all()]
+    if ids:
+        await session.execute(update(CONFLICTS).where(CONFLICTS.c.id.in_(ids)).values(status=status))
+    return ids
+
+
+async def unannounced(session: AsyncSession, scope: Scope) -> list[ConflictRow]:
+    """Open conflicts whose workflow is not started yet."""
+    query = select(ConflictRow).where(
+        scope.covers(CONFLICTS), CONFLICTS.c.status == "open", CONFLICTS.c.announced.is_(False)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def announce(session: AsyncSession, ids: Collection[int]) -> None:
+    """Note that these conflicts' workflows run."""
+    if ids:
+        await session.execute(update(CONFLICTS).where(CONFLICTS.c.id.in_(list(ids))).values(announced=True))
+
+
+async def count_open_conflicts(session: AsyncSession, scope: Scope) -> int:
+    """How many conflicts of an entity wait."""
+    query = select(func.count()).where(scope.covers(CONFLICTS), CONFLICTS.c.status.in_(LIVE))
+    return int((await session.execute(query)).scalar_one())

@@ -1,0 +1,307 @@
+"""Links and their bases, and what is remembered of records that have no link."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.engine import Row
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from core.matching import Keyed
+from core.merge import FieldBase
+from core.records import Side
+from core.values import Value
+from store.database import upsert
+from store.scope import Scope, table_of
+from store.tables.sync import Link, MatchKey, Unlinked
+
+LINKS, UNLINKED, KEYS = table_of(Link), table_of(Unlinked), table_of(MatchKey)
+
+
+def encode_base(base: Mapping[str, FieldBase]) -> dict[str, Any]:
+    """Bases as stored: alguna field -> [alguna, external], and [edited at, drift, unconfirmed] where not plain."""
+    stored: dict[str, Any] = {}
+    for name, value in base.items():
+        stored[name] = [value.alguna, value.external]
+        if value.edited_at or value.drift or value.unconfirmed:
+            edited = value.edited_at.isoformat() if value.edited_at else None
+            stored[name] += [edited, value.drift, value.unconfirmed.value if value.unconfirmed else None]
+    return stored
+
+
+def decode_base(stored: Mapping[str, Any]) -> dict[str, FieldBase]:
+    """The bases that `encode_base` stored."""
+    base: dict[str, FieldBase] = {}
+    for name, parts in stored.items():
+        if len(parts) == 2:
+            base[name] = FieldBase(parts[0], parts[1])
+        else:
+            alguna, external, edited, drift, side = parts
+            base[name] = FieldBase(
+                alguna,
+                external,
+                datetime.fromisoformat(edited) if edited else None,
+                drift,
+                Side(side) if side else None,
+            )
+    return base
+
+
+@dataclass(slots=True)
+class LinkState:
+    """A link in memory. `ahead` and `waiting` are keyed by side; see `store.tables.sync.Link`."""
+
+    id: int
+    alguna_id: str
+    external_id: str
+    status: str
+    rule: str
+    generation: int
+    revision: int
+    marked: bool
+    base: dict[str, FieldBase]
+    ahead: dict[str, dict[str, Value]] = field(default_factory=dict)
+    waiting: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def id_on(self, side: Side) -> str:
+        """The record's id on a side."""
+        return self.alguna_id if side is Side.ALGUNA else self.external_id
+
+
+def _state(row: Row[Any]) -> LinkState:
+    return LinkState(
+        row.id,
+        row.alguna_id,
+        row.external_id,
+        row.status,
+        row.rule,
+        row.generation,
+        row.revision,
+        row.marked,
+        decode_base(row.base),
+        row.ahead,
+        row.waiting,
+    )
+
+
+async def active(session: AsyncSession, scope: Scope, side: Side, ids: Collection[str]) -> dict[str, LinkState]:
+    """The active links of these records of one side, by their id on that side."""
+    if not ids:
+        return {}
+    column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
+    query = select(LINKS).where(scope.covers(LINKS), column.in_(list(ids)), LINKS.c.status == "active")
+    return {state.id_on(side): state for state in map(_state, (await session.execute(query)).all())}
+
+
+async def tombstoned(session: AsyncSession, scope: Scope, side: Side, ids: Collection[str]) -> dict[str, LinkState]:
+    """The newest tombstones of these records: they block matching and creating until a person links again."""
+    if not ids:
+        return {}
+    column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
+    query = select(LINKS).where(scope.covers(LINKS), column.in_(list(ids)), LINKS.c.status == "tombstoned")
+    rows = (await session.execute(query.order_by(LINKS.c.id))).all()
+    return {state.id_on(side): state for state in map(_state, rows)}
+
+
+async def by_ids(session: AsyncSession, ids: Collection[int]) -> dict[int, LinkState]:
+    """Links by their row id, whatever their status."""
+    if not ids:
+        return {}
+    rows = (await session.execute(select(LINKS).where(LINKS.c.id.in_(list(ids))))).all()
+    return {row.id: _state(row) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A link to be made. `rule` says what made it: a match rule, `created`, `marker`, `person`."""
+
+    alguna_id: str
+    external_id: str
+    rule: str
+    base: Mapping[str, FieldBase] = field(default_factory=dict)
+    generation: int = 0
+    revision: int = 0
+    marked: bool = False
+
+
+async def add(
+    session: AsyncSession, scope: Scope, links: Sequence[NewLink], *, config_version: int, at: datetime
+) -> dict[str, int]:
+    """Make active links; return alguna id -> link id. An active link of either record is a database error (I2)."""
+    if not links:
+        return {}
+    rows = [
+        {
+            **scope.columns(),
+            "alguna_id": link.alguna_id,
+            "external_id": link.external_id,
+            "status": "active",
+            "rule": link.rule,
+            "generation": link.generation,
+            "revision": link.revision,
+            "marked": link.marked,
+            "config_version": config_version,
+            "base": encode_base(link.base),
+            "ahead": {},
+            "waiting": {},
+            "created_at": at,
+            "synced_at": at,
+        }
+        for link in links
+    ]
+    result = await session.execute(insert(LINKS).returning(LINKS.c.id, LINKS.c.alguna_id), rows)
+    made = {row.alguna_id: row.id for row in result.all()}
+    await forget_unlinked(session, scope, Side.ALGUNA, [link.alguna_id for link in links])
+    await forget_unlinked(session, scope, Side.EXTERNAL, [link.external_id for link in links])
+    return made
+
+
+async def save(session: AsyncSession, states: Iterable[LinkState], *, at: datetime) -> None:
+    """Store the changed parts of links: base, ahead, waiting, revision, marked."""
+    rows = [
+        {
+            "link_id": state.id,
+            "new_base": encode_base(state.base),
+            "new_ahead": state.ahead,
+            "new_waiting": state.waiting,
+            "new_revision": state.revision,
+            "new_marked": state.marked,
+            "at": at,
+        }
+        for state in states
+    ]
+    if not rows:
+        return
+    statement = (
+        update(LINKS)
+        .where(LINKS.c.id == bindparam("link_id"))
+        .values(
+            base=bindparam("new_base"),
+            ahead=bindparam("new_ahead"),
+            waiting=bindparam("new_waiting"),
+            revision=bindparam("new_revision"),
+            marked=bindparam("new_marked"),
+            synced_at=bindparam("at"),
+        )
+    )
+    await (await session.connection()).execute(statement, rows)
+
+
+async def tombstone(session: AsyncSession, link_ids: Collection[int], reason: str) -> None:
+    """End links; their records are neither matched nor created again until a person links them."""
+    if link_ids:
+        await session.execute(
+            update(LINKS).where(LINKS.c.id.in_(list(link_ids))).values(status="tombstoned", reason=reason)
+        )
+
+
+async def count_active(session: AsyncSession, scope: Scope) -> int:
+    """How many active links an entity has."""
+    query = select(func.count()).select_from(LINKS).where(scope.covers(LINKS), LINKS.c.status == "active")
+    return int((await session.execute(query)).scalar_one())
+
+
+async def unlinked(
+    session: AsyncSession, scope: Scope, side: Side, ids: Collection[str]
+) -> dict[str, tuple[str, int, str]]:
+    """What is remembered of records without a link: id -> (hash, config version, outcome)."""
+    if not ids:
+        return {}
+    query = select(UNLINKED).where(
+        scope.covers(UNLINKED), UNLINKED.c.side == side.value, UNLINKED.c.record_id.in_(list(ids))
+    )
+    rows = (await session.execute(query)).all()
+    return {row.record_id: (row.hash, row.config_version, row.outcome) for row in rows}
+
+
+async def remember_unlinked(
+    session: AsyncSession,
+    scope: Scope,
+    side: Side,
+    records: Mapping[str, tuple[str, str, str | None]],
+    config_version: int,
+) -> None:
+    """Keep how records without a link ended: id -> (hash, outcome, reason)."""
+    rows = [
+        {
+            **scope.columns(),
+            "side": side.value,
+            "record_id": record_id,
+            "hash": digest,
+            "config_version": config_version,
+            "outcome": outcome,
+            "reason": reason,
+        }
+        for record_id, (digest, outcome, reason) in records.items()
+    ]
+    await upsert(
+        session,
+        UNLINKED,
+        rows,
+        ["integration_id", "entity", "side", "record_id"],
+        ["hash", "config_version", "outcome", "reason"],
+    )
+
+
+async def forget_unlinked(session: AsyncSession, scope: Scope, side: Side, ids: Collection[str]) -> None:
+    """Drop what is remembered of these records as unlinked, and their match keys."""
+    if not ids:
+        return
+    for table in (UNLINKED, KEYS):
+        await session.execute(
+            delete(table).where(scope.covers(table), table.c.side == side.value, table.c.record_id.in_(list(ids)))
+        )
+
+
+async def put_keys(session: AsyncSession, scope: Scope, records: Sequence[Keyed]) -> None:
+    """Replace the match keys of unlinked records."""
+    for side in Side:
+        ids = [record.id for record in records if record.side is side]
+        if ids:
+            await session.execute(
+                delete(KEYS).where(scope.covers(KEYS), KEYS.c.side == side.value, KEYS.c.record_id.in_(ids))
+            )
+    rows = [
+        {**scope.columns(), "side": record.side.value, "record_id": record.id, "rule": rule, "key": key}
+        for record in records
+        for rule, key in record.keys.items()
+    ]
+    if rows:
+        await session.execute(insert(KEYS), rows)
+
+
+async def sharing_keys(session: AsyncSession, scope: Scope, keys: Collection[tuple[int, str]]) -> list[Keyed]:
+    """All unlinked records of both sides that have one of these (rule, key) pairs, with all their keys."""
+    wanted = set(keys)
+    if not wanted:
+        return []
+    by_rule: dict[int, list[str]] = {}
+    for rule, key in sorted(wanted):
+        by_rule.setdefault(rule, []).append(key)
+    found: set[tuple[str, str]] = set()
+    for rule, texts in by_rule.items():
+        query = select(KEYS.c.side, KEYS.c.record_id).where(
+            scope.covers(KEYS), KEYS.c.rule == rule, KEYS.c.key.in_(texts)
+        )
+        found.update((row.side, row.record_id) for row in (await session.execute(query)).all())
+    return await _keyed(session, scope, found)
+
+
+async def _keyed(session: AsyncSession, scope: Scope, records: set[tuple[str, str]]) -> list[Keyed]:
+    keyed: list[Keyed] = []
+    for side in Side:
+        ids = sorted(record_id for owner, record_id in records if owner == side.value)
+        if not ids:
+            continue
+        query = select(KEYS.c.record_id, KEYS.c.rule, KEYS.c.key).where(
+            scope.covers(KEYS), KEYS.c.side == side.value, KEYS.c.record_id.in_(ids)
+        )
+        grouped: dict[str, dict[int, str]] = {}
+        for row in (await session.execute(query)).all():
+            grouped.setdefault(row.record_id, {})[row.rule] = row.key
+        keyed += [Keyed(side, record_id, keys) for record_id, keys in grouped.items()]
+    return keyed

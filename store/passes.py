@@ -1,0 +1,232 @@
+"""Passes, their reads and cursors, and how each record of a pass ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from core.records import Entity, Side
+from core.values import Value
+from store.database import upsert
+from store.scope import Scope, table_of
+from store.tables.runs import Audit, Outcome, Pass, RunPass
+from store.tables.sync import Chunk, Cursor, Reading, SharedScan
+
+PASSES, RUN_PASSES, OUTCOMES, AUDIT = table_of(Pass), table_of(RunPass), table_of(Outcome), table_of(Audit)
+CURSORS, READINGS, SCANS, CHUNKS = table_of(Cursor), table_of(Reading), table_of(SharedScan), table_of(Chunk)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of outcomes to add to a pass: (target side, outcome) -> number, and plain counts by name."""
+
+    outcomes: dict[tuple[Side, str], int] = field(default_factory=dict)
+    plain: dict[str, int] = field(default_factory=dict)
+
+    def add(self, target: Side, outcome: str, number: int = 1) -> None:
+        """Count records that ended in one way on their way to a side."""
+        self.outcomes[target, outcome] = self.outcomes.get((target, outcome), 0) + number
+
+    def note(self, name: str, number: int = 1) -> None:
+        """Count something that is no outcome of its own (linked, conflicts, parked, drift)."""
+        self.plain[name] = self.plain.get(name, 0) + number
+
+
+@dataclass(slots=True)
+class Ending:
+    """How one record ended, for the run's list of records. `target` is the side it was on its way to."""
+
+    target: Side
+    outcome: str
+    alguna_id: str | None = None
+    external_id: str | None = None
+    reason: str | None = None
+    fields: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Trail:
+    """The decisions of one record's merge, for the audit."""
+
+    alguna_id: str | None
+    external_id: str | None
+    decisions: list[dict[str, Value]]
+
+
+async def open_pass(
+    session: AsyncSession,
+    scope: Scope,
+    pass_id: str,
+    *,
+    mode: str,
+    run_ids: Sequence[str],
+    config_version: int,
+    at: datetime,
+) -> Pass:
+    """Return the pass, made at its first call. Runs that joined later are added at each call."""
+    known = await session.get(Pass, pass_id)
+    if known is None:
+        known = Pass(
+            id=pass_id,
+            integration_id=scope.integration_id,
+            entity=scope.entity.value,
+            mode=mode,
+            config_version=config_version,
+            started_at=at,
+        )
+        session.add(known)
+        await session.flush()
+    await upsert(
+        session, RUN_PASSES, [{"run_id": run, "pass_id": pass_id} for run in run_ids], ["run_id", "pass_id"], []
+    )
+    return known
+
+
+async def add_counts(session: AsyncSession, pass_id: str, tally: Tally, calls: Mapping[str, int] | None = None) -> None:
+    """Add counts and API calls to a pass."""
+    known = await session.get(Pass, pass_id, with_for_update=True, populate_existing=True)
+    if known is None:
+        return
+    counts: dict[str, Any] = {
+        key: dict(value) if isinstance(value, dict) else value for key, value in known.counts.items()
+    }
+    for (target, outcome), number in tally.outcomes.items():
+        side = counts.setdefault(target.value, {})
+        side[outcome] = side.get(outcome, 0) + number
+    for name, number in tally.plain.items():
+        counts[name] = counts.get(name, 0) + number
+    known.counts = counts
+    if calls:
+        known.calls = {side: known.calls.get(side, 0) + calls.get(side, 0) for side in {*known.calls, *calls}}
+    session.add(known)
+
+
+async def record_endings(
+    session: AsyncSession, scope: Scope, pass_id: str, endings: Sequence[Ending], at: datetime
+) -> None:
+    """Keep how records ended."""
+    rows = [
+        {
+            "pass_id": pass_id,
+            "entity": scope.entity.value,
+            "target": ending.target.value,
+            "alguna_id": ending.alguna_id,
+            "external_id": ending.external_id,
+            "outcome": ending.outcome,
+            "reason": ending.reason,
+            "fields": list(ending.fields),
+            "at": at,
+        }
+        for ending in endings
+    ]
+    if rows:
+        await session.execute(insert(OUTCOMES), rows)
+
+
+async def record_trails(
+    session: AsyncSession, scope: Scope, pass_id: str, trails: Sequence[Trail], at: datetime
+) -> None:
+    """Keep the decisions of merges (I3)."""
+    rows = [
+        {
+            **scope.columns(),
+            "alguna_id": trail.alguna_id,
+            "external_id": trail.external_id,
+            "pass_id": pass_id,
+            "decisions": trail.decisions,
+            "at": at,
+        }
+        for trail in trails
+    ]
+    if rows:
+        await session.execute(insert(AUDIT), rows)
+
+
+async def cursor(session: AsyncSession, scope: Scope, side: Side) -> str | None:
+    """The cursor that the last completed read of a side left."""
+    row = await session.get(Cursor, (scope.integration_id, scope.entity.value, side.value))
+    return row.cursor if row else None
+
+
+async def has_cursors(session: AsyncSession, scope: Scope) -> bool:
+    """Whether both sides were read to the end at least once."""
+    query = select(CURSORS.c.side).where(scope.covers(CURSORS))
+    return len((await session.execute(query)).all()) == len(Side)
+
+
+async def move_cursors(session: AsyncSession, scope: Scope, pass_id: str, at: datetime) -> None:
+    """At the end of a pass: let the completed reads' cursors become the entity's."""
+    query = select(READINGS).where(READINGS.c.pass_id == pass_id, READINGS.c.complete)
+    rows = [
+        {**scope.columns(), "side": row.side, "cursor": row.cursor, "moved_at": at}
+        for row in (await session.execute(query)).all()
+    ]
+    await upsert(session, CURSORS, rows, ["integration_id", "entity", "side"], ["cursor", "moved_at"])
+
+
+async def reading(session: AsyncSession, pass_id: str, side: Side, *, full: bool, at: datetime) -> Reading:
+    """The read of a side in this pass, made at its first call."""
+    known = await session.get(Reading, (pass_id, side.value))
+    if known is None:
+        known = Reading(pass_id=pass_id, side=side.value, full=full, started_at=at)
+        session.add(known)
+        await session.flush()
+    return known
+
+
+async def advance(
+    session: AsyncSession, pass_id: str, side: Side, *, position: str | None, cursor: str | None, complete: bool
+) -> None:
+    """Store where a read stands, in the same transaction as its page."""
+    await session.execute(
+        update(READINGS)
+        .where(READINGS.c.pass_id == pass_id, READINGS.c.side == side.value)
+        .values(position=position, cursor=cursor, complete=complete)
+    )
+
+
+async def share_scan(
+    session: AsyncSession, run_ids: Sequence[str], entity: Entity, side: Side, cursor_text: str | None, at: datetime
+) -> None:
+    """Note that these runs have scanned an entity's side along with its parent's."""
+    rows = [
+        {"run_id": run, "entity": entity.value, "side": side.value, "cursor": cursor_text, "finished_at": at}
+        for run in run_ids
+    ]
+    await upsert(session, SCANS, rows, ["run_id", "entity", "side"], ["cursor", "finished_at"])
+
+
+async def shared_scan(session: AsyncSession, run_ids: Sequence[str], entity: Entity, side: Side) -> SharedScan | None:
+    """The scan that one of these runs has made of an entity's side along with its parent's."""
+    for run in run_ids:
+        found = await session.get(SharedScan, (run, entity.value, side.value))
+        if found is not None:
+            return found
+    return None
+
+
+async def next_epoch(session: AsyncSession, pass_id: str, chunk: int) -> int:
+    """Begin an attempt to write a chunk: every older attempt loses the right to send."""
+    await session.execute(
+        update(CHUNKS).where(CHUNKS.c.pass_id == pass_id, CHUNKS.c.number == chunk).values(epoch=CHUNKS.c.epoch + 1)
+    )
+    query = select(CHUNKS.c.epoch).where(CHUNKS.c.pass_id == pass_id, CHUNKS.c.number == chunk)
+    return int((await session.execute(query)).scalar_one())
+
+
+async def chunk_state(session: AsyncSession, pass_id: str, chunk: int) -> str:
+    """How far a chunk came: claimed, matched, transformed, written."""
+    query = select(CHUNKS.c.state).where(CHUNKS.c.pass_id == pass_id, CHUNKS.c.number == chunk)
+    return str((await session.execute(query)).scalar_one())
+
+
+async def set_chunk_state(session: AsyncSession, pass_id: str, chunk: int, state: str) -> None:
+    """Note how far a chunk came, in the transaction that did it."""
+    await session.execute(
+        update(CHUNKS).where(CHUNKS.c.pass_id == pass_id, CHUNKS.c.number == chunk).values(state=state)
+    )

@@ -1,0 +1,229 @@
+"""Staged records: what was read and waits for its chunk; and the inbox of records to look at again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.engine import Row
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from core.records import Record, Side
+from core.values import fingerprint
+from store.database import upsert
+from store.scope import Scope, table_of
+from store.tables.sync import Chunk, InboxItem, Link, Staged
+
+STAGED, CHUNKS, INBOX, LINKS = table_of(Staged), table_of(Chunk), table_of(InboxItem), table_of(Link)
+
+_REPLACED = [
+    "state",
+    "pass_id",
+    "chunk",
+    "link_id",
+    "fields",
+    "hash",
+    "modified_at",
+    "modified_by_us",
+    "deleted",
+    "parent_id",
+    "marker",
+    "read_at",
+]
+
+
+def digest(record: Record) -> str:
+    """The fingerprint by which a record is recognised as unchanged: its fields, parent, marker and deletion."""
+    return fingerprint([record.fields, record.parent_id, record.marker, record.deleted])
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRecord:
+    """A staged record with its row id, its link (None: none yet), its digest and the time it was read."""
+
+    row_id: int
+    record: Record
+    link_id: int | None
+    digest: str
+    read_at: datetime
+
+
+def _staged(scope: Scope, row: Row[Any]) -> StagedRecord:
+    record = Record(
+        Side(row.side),
+        scope.entity,
+        row.record_id,
+        row.fields,
+        row.modified_at,
+        row.modified_by_us,
+        row.deleted,
+        row.parent_id,
+        row.marker,
+    )
+    return StagedRecord(row.id, record, row.link_id, row.hash, row.read_at)
+
+
+async def put(
+    session: AsyncSession,
+    scope: Scope,
+    records: Sequence[tuple[Record, int | None]],
+    *,
+    read_at: datetime,
+    pass_id: str | None = None,
+    chunk: int | None = None,
+) -> None:
+    """Stage records with their link ids; a newer read of a record replaces the older one."""
+    rows = [
+        {
+            **scope.columns(),
+            "side": record.side.value,
+            "record_id": record.id,
+            "state": "pending",
+            "pass_id": pass_id,
+            "chunk": chunk,
+            "link_id": link_id,
+            "fields": record.fields,
+            "hash": digest(record),
+            "modified_at": record.modified_at,
+            "modified_by_us": record.modified_by_us,
+            "deleted": record.deleted,
+            "parent_id": record.parent_id,
+            "marker": record.marker,
+            "read_at": read_at,
+        }
+        for record, link_id in records
+    ]
+    await upsert(session, STAGED, rows, ["integration_id", "entity", "side", "record_id"], _REPLACED)
+
+
+async def waiting(session: AsyncSession, scope: Scope) -> int:
+    """How many staged records no chunk has claimed yet."""
+    query = select(func.count()).where(scope.covers(STAGED), STAGED.c.state == "pending", STAGED.c.chunk.is_(None))
+    return int((await session.execute(query)).scalar_one())
+
+
+async def claim(session: AsyncSession, scope: Scope, pass_id: str, chunk: int, size: int) -> list[StagedRecord]:
+    """Take up to `size` waiting records and their linked partners into a chunk. Repeating it changes nothing."""
+    mine = await of_chunk(session, scope, pass_id, chunk)
+    if mine or await session.get(Chunk, (pass_id, chunk)) is not None:
+        return mine
+    session.add(Chunk(pass_id=pass_id, number=chunk))
+    free = (scope.covers(STAGED), STAGED.c.state == "pending", STAGED.c.chunk.is_(None))
+    picked = select(STAGED.c.id, STAGED.c.link_id).where(*free).order_by(STAGED.c.id).limit(size)
+    rows = (await session.execute(picked)).all()
+    link_ids = sorted({row.link_id for row in rows if row.link_id is not None})
+    await take(session, [row.id for row in rows], pass_id, chunk)
+    if link_ids:
+        await session.execute(
+            update(STAGED).where(*free, STAGED.c.link_id.in_(link_ids)).values(pass_id=pass_id, chunk=chunk)
+        )
+    return await of_chunk(session, scope, pass_id, chunk)
+
+
+async def take(session: AsyncSession, row_ids: Collection[int], pass_id: str, chunk: int) -> None:
+    """Put staged rows into a chunk."""
+    if row_ids:
+        await session.execute(update(STAGED).where(STAGED.c.id.in_(list(row_ids))).values(pass_id=pass_id, chunk=chunk))
+
+
+async def of_chunk(session: AsyncSession, scope: Scope, pass_id: str, chunk: int) -> list[StagedRecord]:
+    """The staged records of a chunk, in the order they were read."""
+    query = select(STAGED).where(STAGED.c.pass_id == pass_id, STAGED.c.chunk == chunk, scope.covers(STAGED))
+    return [_staged(scope, row) for row in (await session.execute(query.order_by(STAGED.c.id))).all()]
+
+
+async def find(session: AsyncSession, scope: Scope, side: Side, ids: Collection[str]) -> dict[str, StagedRecord]:
+    """Staged records of one side by id, whatever their chunk or state."""
+    if not ids:
+        return {}
+    query = select(STAGED).where(scope.covers(STAGED), STAGED.c.side == side.value, STAGED.c.record_id.in_(list(ids)))
+    return {row.record_id: _staged(scope, row) for row in (await session.execute(query)).all()}
+
+
+async def link(session: AsyncSession, links: Mapping[int, int]) -> None:
+    """Tell staged rows which link they belong to: staged row id -> link id."""
+    rows = [{"row": row_id, "link": link_id} for row_id, link_id in links.items()]
+    if rows:
+        statement = update(STAGED).where(STAGED.c.id == bindparam("row")).values(link_id=bindparam("link"))
+        await (await session.connection()).execute(statement, rows)
+
+
+async def drop(session: AsyncSession, row_ids: Collection[int]) -> None:
+    """Remove staged rows whose outcome is stored."""
+    if row_ids:
+        await session.execute(delete(STAGED).where(STAGED.c.id.in_(list(row_ids))))
+
+
+async def drop_chunk(session: AsyncSession, pass_id: str, chunk: int) -> None:
+    """Remove all staged rows of a chunk."""
+    await session.execute(delete(STAGED).where(STAGED.c.pass_id == pass_id, STAGED.c.chunk == chunk))
+
+
+async def park(session: AsyncSession, row_ids: Collection[int]) -> None:
+    """Put staged rows aside until their parent has a link."""
+    if row_ids:
+        await session.execute(
+            update(STAGED).where(STAGED.c.id.in_(list(row_ids))).values(state="parked", pass_id=None, chunk=None)
+        )
+
+
+async def count_parked(session: AsyncSession, scope: Scope) -> int:
+    """How many records wait for their parent."""
+    query = select(func.count()).where(scope.covers(STAGED), STAGED.c.state == "parked")
+    return int((await session.execute(query)).scalar_one())
+
+
+async def unpark(session: AsyncSession, scope: Scope, parents: Scope) -> None:
+    """Wake the parked records whose parent is linked by now."""
+    for side in Side:
+        column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
+        linked = select(column).where(parents.covers(LINKS), LINKS.c.status == "active")
+        await session.execute(
+            update(STAGED)
+            .where(
+                scope.covers(STAGED),
+                STAGED.c.state == "parked",
+                STAGED.c.side == side.value,
+                STAGED.c.parent_id.in_(linked),
+            )
+            .values(state="pending", pass_id=None, chunk=None)
+        )
+
+
+async def ask(
+    session: AsyncSession, scope: Scope, records: Collection[tuple[Side, str]], reason: str, at: datetime
+) -> None:
+    """Put records into the inbox: they are re-read and merged at the next pass."""
+    rows = [
+        {
+            **scope.columns(),
+            "side": side.value,
+            "record_id": record_id,
+            "reason": reason,
+            "delivery_id": None,
+            "pass_id": None,
+            "created_at": at,
+        }
+        for side, record_id in records
+    ]
+    if rows:
+        await session.execute(insert(INBOX), rows)
+
+
+async def take_inbox(session: AsyncSession, scope: Scope, pass_id: str, limit: int) -> list[tuple[Side, str]]:
+    """Take the waiting inbox items for a pass; until `done_inbox`, taking again gives the same ones."""
+    mine = select(INBOX.c.id).where(scope.covers(INBOX), INBOX.c.pass_id == pass_id)
+    if (await session.execute(mine.limit(1))).first() is None:
+        waiting_items = select(INBOX.c.id).where(scope.covers(INBOX), INBOX.c.pass_id.is_(None))
+        picked = waiting_items.order_by(INBOX.c.id).limit(limit)
+        await session.execute(update(INBOX).where(INBOX.c.id.in_(picked)).values(pass_id=pass_id))
+    query = select(INBOX.c.side, INBOX.c.record_id).where(scope.covers(INBOX), INBOX.c.pass_id == pass_id)
+    return [(Side(row.side), row.record_id) for row in (await session.execute(query)).all()]
+
+
+async def done_inbox(session: AsyncSession, scope: Scope, pass_id: str) -> None:
+    """Remove the inbox items that a pass took: their records are staged, or known to be gone."""
+    await session.execute(delete(INBOX).where(scope.covers(INBOX), INBOX.c.pass_id == pass_id))

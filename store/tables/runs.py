@@ -1,0 +1,169 @@
+"""Tables of what happened: runs, passes, outcomes of records, errors, conflicts and the audit trail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from store.types import ExactJson, UtcDateTime
+
+
+class Run(SQLModel, table=True):
+    """One sync of an integration: a row in the history.
+
+    `status`: queued, running, paused, completed, completed_with_errors, failed, canceled. `problem` says why it paused
+    or failed: {"type", "message", "resumeAt"}.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("runs_history", "integration_id", "created_at"),)
+
+    id: str = Field(primary_key=True)
+    integration_id: str
+    trigger: str
+    mode: str
+    entities: list[str] = Field(sa_column=Column(ExactJson, nullable=False))
+    status: str = "queued"
+    problem: dict[str, Any] | None = Field(default=None, sa_column=Column(ExactJson, nullable=True))
+    workflow_id: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Pass(SQLModel, table=True):
+    """A run's part for one entity. Runs whose requests coalesced share one pass.
+
+    `counts`: target side -> outcome -> number, plus "linked", "conflicts", "parked", "drift". `calls`: side -> calls.
+    `state`: running, completed, failed, canceled. `written` says that the external side was written since it was last
+    read.
+    """
+
+    __tablename__ = "passes"
+    __table_args__ = (Index("passes_entity", "integration_id", "entity", "started_at"),)
+
+    id: str = Field(primary_key=True)
+    integration_id: str
+    entity: str
+    mode: str
+    state: str = "running"
+    config_version: int
+    rounds: int = 0
+    written: bool = False
+    counts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(ExactJson, nullable=False))
+    calls: dict[str, int] = Field(default_factory=dict, sa_column=Column(ExactJson, nullable=False))
+    problem: dict[str, Any] | None = Field(default=None, sa_column=Column(ExactJson, nullable=True))
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class RunPass(SQLModel, table=True):
+    """Which pass served which run."""
+
+    __tablename__ = "run_passes"
+
+    run_id: str = Field(primary_key=True)
+    pass_id: str = Field(primary_key=True, index=True)
+
+
+class Outcome(SQLModel, table=True):
+    """How one record of a pass ended: created, updated, linked, skipped, conflict, parked, failed."""
+
+    __tablename__ = "outcomes"
+    __table_args__ = (Index("outcomes_pass", "pass_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    pass_id: str
+    entity: str
+    target: str
+    alguna_id: str | None = None
+    external_id: str | None = None
+    outcome: str
+    reason: str | None = None
+    fields: list[str] = Field(default_factory=list, sa_column=Column(ExactJson, nullable=False))
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RecordError(SQLModel, table=True):
+    """A record that could not be synced; open until it syncs or is ignored. One row per record and target side."""
+
+    __tablename__ = "record_errors"
+    __table_args__ = (
+        UniqueConstraint("integration_id", "entity", "target", "source_id"),
+        Index("record_errors_open", "integration_id", "status"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    integration_id: str
+    entity: str
+    target: str
+    source_id: str
+    alguna_id: str | None = None
+    external_id: str | None = None
+    run_id: str | None = None
+    type: str
+    field: str | None = None
+    message: str
+    hint: str
+    vendor_code: str | None = None
+    group: str
+    attempts: int = 1
+    status: str = "open"
+    reason: str | None = None
+    next_retry_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ConflictRow(SQLModel, table=True):
+    """Fields whose rule is manual, or a match with several candidates; waits for a person.
+
+    `subject` is the link id (fields) or `side:record id` (match). `fields`: list of {algunaField, externalField, base,
+    alguna, external, algunaModifiedAt, externalModifiedAt}. `decision` is what the person said. `status`: open,
+    resolving, resolved, closed. `announced` says that its workflow was started.
+    """
+
+    __tablename__ = "conflicts"
+    __table_args__ = (
+        UniqueConstraint("integration_id", "entity", "kind", "subject"),
+        Index("conflicts_open", "integration_id", "status"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    integration_id: str
+    entity: str
+    kind: str
+    subject: str
+    version: int = 1
+    status: str = "open"
+    alguna_id: str | None = None
+    external_id: str | None = None
+    fields: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(ExactJson, nullable=False))
+    candidates: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(ExactJson, nullable=False))
+    decision: dict[str, Any] | None = Field(default=None, sa_column=Column(ExactJson, nullable=True))
+    announced: bool = False
+    run_id: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    changed_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Audit(SQLModel, table=True):
+    """The decisions of one merge of one record: for each field base, both values, action and rule; and the pass."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("audit_alguna", "integration_id", "entity", "alguna_id"),
+        Index("audit_external", "integration_id", "entity", "external_id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    integration_id: str
+    entity: str
+    alguna_id: str | None = None
+    external_id: str | None = None
+    pass_id: str
+    decisions: list[dict[str, Any]] = Field(sa_column=Column(ExactJson, nullable=False))
+    at: datetime = Field(sa_type=UtcDateTime)
