@@ -1,0 +1,237 @@
+"""The configuration of an integration: what people send, what is stored, and the plan it compiles to.
+
+Keys are camelCase in JSON and snake_case in Python; unknown keys are refused. `SyncConfig` is the body of the
+sync-config call, `IntegrationConfig` what is stored and versioned: the same with mappings, rules and matching.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+from core.enums import Direction, MatchType, Normalize, OnDelete, OnNoMatch, OnNotFound, Strategy, Transform
+from core.plan import EntityPlan, FieldPlan, MatchPlan, MatchRulePlan
+from core.records import Entity, Side
+from core.values import Value
+
+_NO_TYPES: Mapping[str, str] = {}
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+
+class FieldMapping(_Model):
+    """One mapped field. `default` is in Alguna's form and stands for a blank source."""
+
+    alguna_field: str = Field(min_length=1)
+    external_field: str = Field(min_length=1)
+    direction: Direction = Direction.BIDIRECTIONAL
+    transform: Transform = Transform.NONE
+    transform_options: dict[str, Any] | None = None
+    conflict_resolution: Strategy | None = None
+    required: bool = False
+    default: Any = None
+    write_once: bool = False
+    fill_empty_only: bool = False
+    description: str | None = None
+
+    @field_validator("transform")
+    @classmethod
+    def _available(cls, value: Transform) -> Transform:
+        if value is Transform.CUSTOM:
+            raise ValueError("custom transforms are not available in this version; use value_map or another transform")
+        return value
+
+
+class FieldMappings(_Model):
+    """The mappings of one entity; a call with it replaces the whole set."""
+
+    entity: Entity
+    mappings: list[FieldMapping]
+
+
+class FieldRule(_Model):
+    """Who wins when this field changed on both sides."""
+
+    alguna_field: str = Field(min_length=1)
+    strategy: Strategy
+
+
+class FieldResolution(_Model):
+    """The field rules of one entity; a call with it replaces the whole set."""
+
+    entity: Entity
+    rules: list[FieldRule]
+
+
+def _normalize_alias(value: object) -> object:
+    return Normalize.TEXT if value in ("lowercase", "trim_casefold") else value
+
+
+class MatchRule(_Model):
+    """One way to recognise the same record. For `external_id` the external field holds the Alguna id."""
+
+    type: MatchType
+    alguna_field: str = Field(default="id", min_length=1)
+    external_field: str = Field(min_length=1)
+    normalize: Annotated[Normalize, BeforeValidator(_normalize_alias)] = Normalize.NONE
+
+    @model_validator(mode="after")
+    def _two_fields(self) -> MatchRule:
+        if self.type is MatchType.FIELD and "alguna_field" not in self.model_fields_set:
+            raise ValueError("algunaField is required for a rule of type field")
+        return self
+
+
+class Matching(_Model):
+    """How unlinked records of one entity find each other. Several candidates always wait for a person."""
+
+    entity: Entity
+    rules: list[MatchRule]
+    on_no_match: OnNoMatch = OnNoMatch.CREATE
+    on_multiple: Literal["manual"] = "manual"
+
+
+class OnDeletePolicy(_Model):
+    """What a deletion seen on one side does to the other, per target side."""
+
+    to_external: OnDelete = OnDelete.IGNORE
+    to_alguna: OnDelete = OnDelete.IGNORE
+
+
+class Realtime(_Model):
+    """Whether changes are looked for between schedules, for which entities (None: all), and how eagerly."""
+
+    enabled: bool = False
+    entities: list[Entity] | None = None
+    coalesce_seconds: float = Field(default=2, ge=0, le=3600)
+    poll_seconds: float | None = Field(default=None, ge=5, le=86400)
+
+
+class ItemMap(_Model):
+    """How invoice lines find the vendor's items: by sku, or product id -> item id or code, with a fallback."""
+
+    by: Literal["sku"] | None = None
+    items: dict[str, str] = Field(default_factory=dict)
+    default: str | None = None
+
+
+class EntityOptions(_Model):
+    """Options of one entity; which of them apply depends on entity and provider."""
+
+    filter: None = Field(default=None, description="Reserved: filters are not available in this version.")
+    conflict_resolution: Strategy | None = None
+    default_currency: str | None = None
+    subsidiary: str | None = None
+    item_map: ItemMap | None = None
+    tax_map: dict[str, str] | None = None
+    sales_account: str | None = None
+    payment_account: str | None = None
+
+
+class SyncConfig(_Model):
+    """The body of the sync-config call. `schedule` is cron with five fields, in `timezone`; None: no schedule."""
+
+    enabled: bool = True
+    direction: Direction = Direction.BIDIRECTIONAL
+    entities: list[Entity] = Field(min_length=1)
+    conflict_resolution: Strategy = Strategy.ALGUNA_WINS
+    schedule: str | None = None
+    timezone: str = "UTC"
+    realtime: Realtime = Field(default_factory=Realtime)
+    on_not_found: OnNotFound = OnNotFound.SKIP
+    on_delete: OnDeletePolicy = Field(default_factory=OnDeletePolicy)
+    entity_options: dict[Entity, EntityOptions] = Field(default_factory=dict)
+
+
+class IntegrationConfig(SyncConfig):
+    """What is stored and versioned. An entity without own matching is matched by its marker alone."""
+
+    mappings: dict[Entity, list[FieldMapping]] = Field(default_factory=dict)
+    field_rules: dict[Entity, list[FieldRule]] = Field(default_factory=dict)
+    matching: dict[Entity, Matching] = Field(default_factory=dict)
+
+
+def plan(
+    config: IntegrationConfig,
+    entity: Entity,
+    *,
+    marker: str | None,
+    parent: str | None,
+    external_types: Mapping[str, str] = _NO_TYPES,
+    alguna_types: Mapping[str, str] = _NO_TYPES,
+    default_currency: str | None = None,
+) -> EntityPlan:
+    """Compile the configuration of one entity.
+
+    `marker` and `parent` are the external ones, which the connector reads and fills by itself. The types are those of
+    each side's schema by field path. `default_currency` (ISO 4217) serves where the configuration names none.
+    """
+    options = config.entity_options.get(entity, EntityOptions())
+    currency = options.default_currency or default_currency
+    rules = {rule.alguna_field: rule.strategy for rule in config.field_rules.get(entity, [])}
+    usual = options.conflict_resolution or config.conflict_resolution
+    fields = tuple(
+        FieldPlan(
+            alguna_field=item.alguna_field,
+            external_field=item.external_field,
+            direction=config.direction.intersect(item.direction),
+            strategy=rules.get(item.alguna_field) or item.conflict_resolution or usual,
+            transform=item.transform,
+            options=transform_options(item, currency),
+            required=item.required,
+            default=_exact(item.default),
+            write_once=item.write_once,
+            fill_empty_only=item.fill_empty_only,
+            external_type=external_types.get(item.external_field, "text"),
+            alguna_type=alguna_types.get(item.alguna_field, "text"),
+        )
+        for item in config.mappings.get(entity, [])
+    )
+    matching = _match_plan(config.matching.get(entity))
+    return EntityPlan(
+        entity=entity,
+        fields=fields,
+        matching=matching,
+        marker=marker,
+        parent=parent,
+        on_not_found=config.on_not_found,
+        on_delete={Side.EXTERNAL: config.on_delete.to_external, Side.ALGUNA: config.on_delete.to_alguna},
+        can_create=frozenset(
+            side for side in Side if config.direction.allows(side) and matching.on_no_match is OnNoMatch.CREATE
+        ),
+    )
+
+
+def transform_options(mapping: FieldMapping, currency: str | None) -> dict[str, Value]:
+    """Return a mapping's transform options with exact numbers, and the currency where a transform needs one."""
+    options = {key: _exact(value) for key, value in (mapping.transform_options or {}).items()}
+    if mapping.transform is Transform.NUMBER_TO_CURRENCY and currency:
+        options.setdefault("currency", currency)
+    return options
+
+
+def _match_plan(matching: Matching | None) -> MatchPlan:
+    if matching is None:
+        return MatchPlan()
+    rules = tuple(
+        MatchRulePlan(rule.type, rule.alguna_field, rule.external_field, rule.normalize) for rule in matching.rules
+    )
+    return MatchPlan(rules, matching.on_no_match)
+
+
+def _exact(value: Any) -> Value:
+    """Turn JSON's binary floats into decimals of the same text."""
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, list):
+        return [_exact(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _exact(item) for key, item in value.items()}
+    exact: Value = value
+    return exact
