@@ -14,7 +14,7 @@ LOCKED := $(VENV)/locked-$(shell cksum < requirements-dev.lock | tr -d ' ')
 INSTALLED := $(VENV)/installed-$(shell cksum < pyproject.toml | tr -d ' ')
 
 # The newest supported interpreter that really runs (a version manager's shim may name one that does not).
-FIND_PYTHON = for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
 		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
 	done; \
 	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
@@ -27,17 +27,20 @@ help: ## show this list
 
 install: $(INSTALLED) ## prepare .venv from the pinned, hashed requirements
 
+# A working .venv is brought up to date in place: a service that runs from it keeps running.
 $(LOCKED):
-	@$(FIND_PYTHON); \
-	echo "Preparing $(VENV) with $$("$$python" --version) ..."; \
-	rm -rf $(VENV); \
-	"$$python" -m venv $(VENV) || { echo "The venv module is missing; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		$(FIND_PYTHON); \
+		echo "Preparing $(VENV) with $$("$$python" --version) ..."; \
+		rm -rf $(VENV); \
+		"$$python" -m venv $(VENV) || { echo "The venv module is missing; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }; \
+	}
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
-	@touch $@
+	@rm -f $(VENV)/locked-* && touch $@
 
 $(INSTALLED): $(LOCKED)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
-	@touch $@
+	@rm -f $(VENV)/installed-* && touch $@
 
 demo: install ## run the guided scenario on local sandboxes, check both sides, and end
 	@$(BIN)/external-sync demo $(ARGS)
@@ -53,7 +56,7 @@ check: install ## lint, format, types, import rules, compose file, docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_compose.py
+	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_compose.py tests/test_docs.py
 
 bench: install ## measure throughput, API calls, Temporal actions and memory
 	@$(BIN)/python -m benchmarks $(ARGS)
