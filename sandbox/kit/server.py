@@ -98,8 +98,6 @@ class Sandbox:
             return
         method, path = scope["method"], scope["path"]
         call = account.calls.begin(method, path, scope["query_string"].decode("latin-1"), body)
-        if account.vendor.behaviour.latency_ms:
-            await asyncio.sleep(account.vendor.behaviour.latency_ms / 1000)
         fault = account.faults.strike(method, path)
         response = await self._respond(account, request, fault, receive)
         if response is None:
@@ -113,10 +111,12 @@ class Sandbox:
         self, account: Account, request: Request, fault: FaultRule | None, receive: Receive
     ) -> Response | None:
         """The reply to a vendor call; None when there shall be none."""
+        latency = account.vendor.behaviour.latency_ms / 1000
         if fault is None:
-            return await _handled(account, request)
+            return await _handled(account, request, latency)
         match fault.fault:
             case FaultKind.RATE_LIMIT | FaultKind.ERROR_500 | FaultKind.ERROR_503:
+                await asyncio.sleep(latency)
                 return account.vendor.fault_response(fault.fault, request, fault.retry_after)
             case FaultKind.TIMEOUT:
                 await self._hang(receive)
@@ -124,14 +124,15 @@ class Sandbox:
             case FaultKind.DROP_BEFORE_COMMIT:
                 return None
             case FaultKind.DROP_AFTER_COMMIT:
-                await _handled(account, request)
+                await _handled(account, request, latency)
                 return None
             case FaultKind.MALFORMED_BODY:
-                return _malformed(await _handled(account, request))
+                return _malformed(await _handled(account, request, latency))
             case FaultKind.SLOW:
-                await asyncio.sleep(_SLOW_SECONDS if fault.retry_after is None else fault.retry_after)
-                return await _handled(account, request)
+                delay = _SLOW_SECONDS if fault.retry_after is None else fault.retry_after
+                return await _handled(account, request, latency + delay)
             case FaultKind.PARTIAL_FAILURE:
+                await asyncio.sleep(latency)
                 account.changed = True
                 return await account.vendor.partial_failure(request)
 
@@ -158,15 +159,16 @@ class Sandbox:
                 account.save(data_dir / f"{self._vendor_class.name}-{account.id}.json")
 
 
-async def _handled(account: Account, request: Request) -> Response:
-    """The vendor's own answer; its 500 where the emulator crashes, which is a defect and so is logged."""
-    if request.method not in ("GET", "HEAD"):
-        account.changed = True
+async def _handled(account: Account, request: Request, seconds: float) -> Response:
+    """The vendor's own answer after `seconds`; its 500 where the emulator crashes: a defect, and so logged."""
     try:
-        return await account.vendor.handle(request)
+        return await account.vendor.handle_slowly(request, seconds)
     except Exception:
         _log.exception("%s crashed on %s %s", account.vendor.name, request.method, request.url.path)
         return account.vendor.fault_response(FaultKind.ERROR_500, request, None)
+    finally:
+        if request.method not in ("GET", "HEAD"):
+            account.changed = True
 
 
 def _malformed(response: Response) -> Response:

@@ -1,5 +1,6 @@
 """What a vendor's emulator has to offer, so that the kit can serve, seed, disturb and inspect it."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -56,6 +57,11 @@ class Vendor(ABC):
     @abstractmethod
     async def handle(self, request: Request) -> Response:
         """The whole wire API: auth, limits, resources, errors. `await request.body()` is free and repeatable."""
+
+    async def handle_slowly(self, request: Request, seconds: float) -> Response:
+        """`handle` a call that takes `seconds` (latency, slow fault); for vendors to whom concurrent calls matter."""
+        await asyncio.sleep(seconds)
+        return await self.handle(request)
 
     @abstractmethod
     def fault_response(self, kind: FaultKind, request: Request, retry_after: float | None) -> Response:
