@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from core.plan import MatchPlan
+from core.enums import MatchType
+from core.normalize import NORMALISERS
+from core.plan import MatchPlan, MatchRulePlan
 from core.records import Record, Side
+from core.transforms import key_text
+from core.values import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,69 @@ class MatchOutcome:
 
 
 def keys_of(record: Record, plan: MatchPlan) -> dict[int, str]:
-    """Return the record's key per rule index, normalised; rules whose value is blank are left out."""
-    raise NotImplementedError
+    """Return the record's key per rule index, normalised; rules whose value is blank are left out.
+
+    For an `external_id` rule the Alguna key is the record's id, and the external one the value of the field, or the
+    record's marker where the connector read the field as such.
+    """
+    keys: dict[int, str] = {}
+    for index, rule in enumerate(plan.rules):
+        value = _value(record, rule)
+        if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
+            key = NORMALISERS[rule.normalize](value if isinstance(value, str) else key_text(value))
+            if key:
+                keys[index] = key
+    return keys
 
 
 def match(unlinked: Sequence[Keyed], rules: int) -> MatchOutcome:
-    """Pair unlinked records by rules 0 … `rules` - 1. The order of the input does not matter."""
-    raise NotImplementedError
+    """Pair unlinked records by rules 0 … `rules` - 1. The order of the input does not matter.
+
+    Exactly one record on each side for a key is a pair, and both are done. Several on either side make all of them
+    ambiguous: no later rule tries them, but they still count as candidates there, since a record that could be one
+    of them must not be paired with another, nor created anew, on a guess.
+    """
+    waiting = {(item.side, item.id): item for item in unlinked}
+    pairs: list[tuple[str, str, int]] = []
+    held: dict[tuple[Side, str], Ambiguity] = {}
+    for index in range(rules):
+        for group in _groups(waiting.values(), index):
+            ours, theirs = group[Side.ALGUNA], group[Side.EXTERNAL]
+            if not ours or not theirs:
+                continue
+            if len(ours) == len(theirs) == 1 and not {(Side.ALGUNA, *ours), (Side.EXTERNAL, *theirs)} & held.keys():
+                pairs.append((ours[0], theirs[0], index))
+                del waiting[Side.ALGUNA, ours[0]], waiting[Side.EXTERNAL, theirs[0]]
+            else:
+                _hold(held, Side.ALGUNA, ours, theirs, index)
+                _hold(held, Side.EXTERNAL, theirs, ours, index)
+    return MatchOutcome(sorted(pairs), sorted(held.values(), key=lambda item: (item.side, item.id)))
+
+
+def _value(record: Record, rule: MatchRulePlan) -> Value:
+    if rule.type is MatchType.FIELD:
+        return record.fields.get(rule.alguna_field if record.side is Side.ALGUNA else rule.external_field)
+    if record.side is Side.ALGUNA:
+        return record.id
+    return record.fields.get(rule.external_field) or record.marker
+
+
+def _groups(items: Iterable[Keyed], index: int) -> list[dict[Side, list[str]]]:
+    """Return the ids that share a key of this rule, per side, sorted."""
+    groups: dict[str, dict[Side, list[str]]] = {}
+    for item in items:
+        key = item.keys.get(index)
+        if key is not None:
+            groups.setdefault(key, {Side.ALGUNA: [], Side.EXTERNAL: []})[item.side].append(item.id)
+    for group in groups.values():
+        for ids in group.values():
+            ids.sort()
+    return list(groups.values())
+
+
+def _hold(
+    held: dict[tuple[Side, str], Ambiguity], side: Side, ids: list[str], candidates: list[str], index: int
+) -> None:
+    shared = tuple(candidates)
+    for record_id in ids:
+        held.setdefault((side, record_id), Ambiguity(side, record_id, shared, index))
