@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, ColumnElement, Connection, Table, event, insert, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlmodel import SQLModel
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 BUSY_TIMEOUT_SECONDS = 30
 _BEGIN = "external_sync_begin"
@@ -56,7 +55,10 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """Read: one consistent snapshot on SQLite. Nothing is committed."""
+        """Read: one consistent snapshot on SQLite. Nothing is committed.
+
+        A plain SQLAlchemy session: most statements here are bulk ones over tables, for which SQLModel's has no word.
+        """
         async with AsyncSession(self._engine, expire_on_commit=False) as session:
             yield session
 

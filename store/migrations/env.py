@@ -21,6 +21,12 @@ def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal
     return False
 
 
+def include_object(item: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
+    """Leave out tables that a new revision is not about."""
+    wanted = context.config.attributes.get("tables")
+    return kind != "table" or wanted is None or name in wanted
+
+
 def run() -> None:
     """Run the wanted migrations in the caller's transaction."""
     connection = context.config.attributes["connection"]
@@ -29,6 +35,7 @@ def run() -> None:
         target_metadata=SQLModel.metadata,
         render_as_batch=True,
         render_item=render_item,
+        include_object=include_object,
     )
     with context.begin_transaction():
         context.run_migrations()

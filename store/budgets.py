@@ -1,0 +1,227 @@
+"""The calls a connection may make, shared by all workers through one row of the store (design 3.7).
+
+The row is a token bucket. A worker takes about one second's worth of calls at a time, so that the store is written once
+a second and not once a call; what it does not use within that second goes back. When the bucket is empty the next
+block is reserved ahead of time, and the worker waits until it is due. Over any stretch of W seconds all workers
+together make at most `burst + rate x (W + 1)` calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from core.errors import RateLimit
+from store.database import Database, upsert
+from store.tables.connections import BudgetRow
+from store.types import utc_now
+
+MAX_SLEEP_SECONDS = 2.0
+BLOCK_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Block:
+    """Calls granted to this worker, usable from `due` until a second later (monotonic clock)."""
+
+    left: int = 0
+    due: float = 0.0
+
+    @property
+    def stale(self) -> bool:
+        return time.monotonic() > self.due + BLOCK_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """What status pages show: calls counted today, the allowance if there is one, and until when calls are stopped."""
+
+    used_today: int
+    allowed_per_day: int | None
+    blocked_until: datetime | None
+
+
+class StoreBudget:
+    """Implements `core.ports.Budget` for one connection. All instances of the connection share its row."""
+
+    def __init__(
+        self,
+        db: Database,
+        connection_id: str,
+        rate_per_second: float,
+        burst: int,
+        daily: int | None = None,
+        concurrency: int | None = None,
+    ) -> None:
+        """Take the published limits: calls per second, calls at once after a rest, calls per day, calls in flight."""
+        if rate_per_second <= 0 or burst < 1:
+            raise ValueError("a budget needs a positive rate and a burst of at least one call")
+        self._db = db
+        self._connection_id = connection_id
+        self._rate = rate_per_second
+        self._burst = burst
+        self._daily = daily
+        self._block = _Block()
+        self._turn = asyncio.Lock()
+        self._slots = asyncio.Semaphore(concurrency) if concurrency else None
+        self._reported: tuple[int | None, int | None] | None = None
+        self._report_written = -math.inf
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold one of the calls in flight that this process may have (no limit where none was given)."""
+        if self._slots is None:
+            yield
+        else:
+            async with self._slots:
+                yield
+
+    async def acquire(self, calls: int = 1) -> None:
+        """Take the right to make `calls` calls now; sleeps at most 2 s.
+
+        Raises RateLimit with the seconds to wait when it would take longer; `quota` says that the day's allowance is
+        spent (it is counted per UTC day) or that the vendor said so.
+        """
+        deadline = time.monotonic() + MAX_SLEEP_SECONDS
+        try:
+            async with asyncio.timeout(MAX_SLEEP_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise self._busy(BLOCK_SECONDS) from None
+        try:
+            await self._wait_while_blocked(deadline)
+            if self._block.stale or self._block.left < calls:
+                await self._take_block(calls, deadline)
+            await self._sleep(self._block.due - time.monotonic(), deadline)
+            self._block.left -= calls
+        finally:
+            self._turn.release()
+
+    async def report(self, *, used: int | None = None, allowed: int | None = None) -> None:
+        """Correct the day's count by what the vendor's headers say; written at most once a second."""
+        if used is None and allowed is None:
+            return
+        self._reported = (used, allowed)
+        if time.monotonic() - self._report_written >= BLOCK_SECONDS:
+            async with self._db.transaction() as session:
+                self._write_report(await self._row(session))
+
+    async def block(self, seconds: float, *, quota: bool = False) -> None:
+        """Stop all calls of this connection, of all workers, for that long; afterwards the bucket starts empty."""
+        until = utc_now() + timedelta(seconds=seconds)
+        async with self._db.transaction() as session:
+            row = await self._row(session)
+            if row.blocked_until is None or row.blocked_until < until:
+                row.blocked_until, row.blocked_by_quota = until, quota
+            row.tokens = 0.0
+            row.refilled_at = max(row.refilled_at, row.blocked_until)
+        self._block = _Block()
+
+    async def _wait_while_blocked(self, deadline: float) -> None:
+        """Read (not write) the row before each call, so that one worker's 429 stops all others at once."""
+        query = select(col(BudgetRow.blocked_until), col(BudgetRow.blocked_by_quota)).where(
+            col(BudgetRow.connection_id) == self._connection_id
+        )
+        async with self._db.session() as session:
+            found = (await session.execute(query)).first()
+        if found is not None and found.blocked_until is not None:
+            wait = (found.blocked_until - utc_now()).total_seconds()
+            if wait > 0:
+                self._block = _Block()
+                await self._sleep(wait, deadline, quota=found.blocked_by_quota)
+
+    async def _sleep(self, seconds: float, deadline: float, *, quota: bool = False) -> None:
+        if seconds <= 0:
+            return
+        if time.monotonic() + seconds > deadline:
+            raise self._busy(seconds, quota=quota)
+        await asyncio.sleep(seconds)
+
+    async def _take_block(self, calls: int, deadline: float) -> None:
+        async with self._db.transaction() as session:
+            row = await self._row(session)
+            now = utc_now()
+            self._refill(row, now)
+            self._write_report(row)
+            refusal = self._spent(row, calls, now)
+            if refusal is None:
+                granted = self._granted(row.tokens, calls, deadline - time.monotonic())
+                if granted:
+                    row.tokens -= granted
+                    row.day_used += granted
+                    self._block = _Block(granted, time.monotonic() + max(0.0, -row.tokens / self._rate))
+                else:
+                    refusal = self._busy((calls - row.tokens) / self._rate)
+        if refusal is not None:
+            raise refusal
+
+    def _granted(self, tokens: float, calls: int, patience: float) -> int:
+        """A block from the bucket; from an empty one a block, or else just the calls, that is due in time; else 0."""
+        block = max(calls, min(round(self._rate * BLOCK_SECONDS), self._burst))
+        if tokens >= calls:
+            return min(block, int(tokens))
+        for wanted in (block, calls):
+            if (wanted - tokens) / self._rate <= patience:
+                return wanted
+        return 0
+
+    def _refill(self, row: BudgetRow, now: datetime) -> None:
+        """Add what time brought and what this worker did not use; a new UTC day starts at zero."""
+        row.tokens = min(
+            float(self._burst), row.tokens + max(0.0, (now - row.refilled_at).total_seconds()) * self._rate
+        )
+        row.refilled_at = max(row.refilled_at, now)
+        today = now.date().isoformat()
+        if row.day != today:
+            row.day, row.day_used = today, 0
+        row.tokens = min(float(self._burst), row.tokens + self._block.left)
+        row.day_used = max(0, row.day_used - self._block.left)
+        self._block = _Block()
+
+    def _spent(self, row: BudgetRow, calls: int, now: datetime) -> RateLimit | None:
+        allowed = row.day_allowed if row.day_allowed is not None else self._daily
+        if allowed is None or row.day_used + calls <= allowed:
+            return None
+        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
+        return RateLimit(
+            f"{self._connection_id}: the day's allowance of {allowed} calls is spent",
+            retry_after=(midnight - now).total_seconds(),
+            quota=True,
+        )
+
+    def _write_report(self, row: BudgetRow) -> None:
+        if self._reported is not None:
+            used, allowed = self._reported
+            row.day_used = row.day_used if used is None else used
+            row.day_allowed = row.day_allowed if allowed is None else allowed
+            self._reported = None
+            self._report_written = time.monotonic()
+
+    async def _row(self, session: AsyncSession) -> BudgetRow:
+        now = utc_now()
+        fresh = {"connection_id": self._connection_id, "tokens": float(self._burst), "refilled_at": now}
+        more = {"day": now.date().isoformat(), "day_used": 0, "day_allowed": self._daily, "blocked_by_quota": False}
+        await upsert(session, BudgetRow, [fresh | more], ["connection_id"])
+        return await session.get_one(BudgetRow, self._connection_id, with_for_update=True)
+
+    def _busy(self, seconds: float, *, quota: bool = False) -> RateLimit:
+        return RateLimit(f"{self._connection_id}: calls are limited", retry_after=seconds, quota=quota)
+
+
+async def budget_state(db: Database, connection_id: str) -> BudgetState | None:
+    """Return the state of a connection's budget, or None before its first call."""
+    async with db.session() as session:
+        row = await session.get(BudgetRow, connection_id)
+    if row is None:
+        return None
+    used = row.day_used if row.day == utc_now().date().isoformat() else 0
+    return BudgetState(used, row.day_allowed, row.blocked_until)

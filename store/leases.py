@@ -1,0 +1,92 @@
+"""Leases: short exclusive rights on named resources that hold across processes and machines (I1).
+
+A lease is a row. It is taken all-or-nothing in one transaction, renewed while its holder lives, deleted at the end,
+and free again `ttl` seconds after its holder died. Machines need clocks that agree within a few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy import delete, func, select, update
+from sqlmodel import col
+
+from core.errors import Transient
+from store.database import Database, upsert
+from store.tables.connections import Lease
+from store.types import utc_now
+
+
+class _Taken(Exception):
+    """Someone else holds one of the leases; rolls the attempt back."""
+
+
+class StoreLeases:
+    """Implements `core.ports.Leases` on the database."""
+
+    def __init__(self, db: Database, *, ttl: float = 30.0) -> None:
+        """Take the database and the seconds after which a dead holder's leases are free."""
+        self._db = db
+        self._ttl = timedelta(seconds=ttl)
+
+    @asynccontextmanager
+    async def hold(self, names: Sequence[str], *, seconds: float = 60.0) -> AsyncIterator[None]:
+        """Hold all the named leases. Waits for them; raises `Transient` when they are not free after `seconds`."""
+        wanted = sorted(set(names))
+        owner = uuid4().hex
+        renewal: asyncio.Task[None] | None = None
+        try:
+            await self._wait(wanted, owner, seconds)
+            renewal = asyncio.create_task(self._keep(owner))
+            yield
+        finally:
+            # Shielded: a cancelled holder still gives back what it has, also what it took in the instant of the cancel.
+            await asyncio.shield(self._give_back(wanted, owner, renewal))
+
+    async def _wait(self, names: list[str], owner: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        pause = 0.02
+        while not await self._take(names, owner):
+            if time.monotonic() >= deadline:
+                raise Transient(f"{', '.join(names)}: held by another worker for {seconds:g} s", retry_after=1.0)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 1.5, 0.25)
+
+    async def _take(self, names: list[str], owner: str) -> bool:
+        """Try once, all or nothing. Looks before it writes, so that waiters do not queue as writers."""
+        async with self._db.session() as session:
+            held = select(col(Lease.name)).where(col(Lease.name).in_(names), col(Lease.expires_at) > utc_now())
+            if (await session.execute(held.limit(1))).first():
+                return False
+        try:
+            async with self._db.transaction() as session:
+                now = utc_now()
+                await session.execute(delete(Lease).where(col(Lease.name).in_(names), col(Lease.expires_at) <= now))
+                rows = [{"name": name, "owner": owner, "expires_at": now + self._ttl} for name in names]
+                await upsert(session, Lease, rows, ["name"])
+                mine = select(func.count()).select_from(Lease).where(col(Lease.owner) == owner)
+                if (await session.execute(mine)).scalar_one() != len(names):
+                    raise _Taken
+        except _Taken:
+            return False
+        return True
+
+    async def _keep(self, owner: str) -> None:
+        while True:
+            await asyncio.sleep(self._ttl.total_seconds() / 3)
+            async with self._db.transaction() as session:
+                later = utc_now() + self._ttl
+                await session.execute(update(Lease).where(col(Lease.owner) == owner).values(expires_at=later))
+
+    async def _give_back(self, names: list[str], owner: str, renewal: asyncio.Task[None] | None) -> None:
+        if renewal is not None:
+            renewal.cancel()
+            await asyncio.gather(renewal, return_exceptions=True)
+        async with self._db.transaction() as session:
+            await session.execute(delete(Lease).where(col(Lease.name).in_(names), col(Lease.owner) == owner))
