@@ -2,7 +2,7 @@
 
 The row is a token bucket. A worker takes about one second's worth of calls at a time, so that the store is written once
 a second and not once a call; what it does not use within that second goes back. When the bucket is empty the next
-block is reserved ahead of time, and the worker waits until it is due. Over any stretch of W seconds all workers
+block is reserved ahead of time, and its calls fall due at the bucket's rate. Over any stretch of W seconds all workers
 together make at most `burst + rate x (W + 1)` calls.
 """
 
@@ -31,14 +31,26 @@ BLOCK_SECONDS = 1.0
 
 @dataclass(slots=True)
 class _Block:
-    """Calls granted to this worker, usable from `due` until a second later (monotonic clock)."""
+    """Calls granted to this worker (monotonic clock): after `ready`, one is due every `step` seconds until `end`."""
 
     left: int = 0
-    due: float = 0.0
+    ready: float = 0.0
+    step: float = 0.0
+    end: float = 0.0
+
+    def due(self, calls: int) -> float:
+        """When so many more calls may be made."""
+        return self.ready + calls * self.step
+
+    def take(self, calls: int) -> None:
+        """Use some."""
+        self.ready = self.due(calls)
+        self.left -= calls
 
     @property
     def stale(self) -> bool:
-        return time.monotonic() > self.due + BLOCK_SECONDS
+        """Whether what is left is to be given back."""
+        return time.monotonic() > self.end + BLOCK_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,7 @@ class StoreBudget:
         self._daily = daily
         self._block = _Block()
         self._turn = asyncio.Lock()
+        self._wanted = 0
         self._slots = asyncio.Semaphore(concurrency) if concurrency else None
         self._reported: tuple[int | None, int | None] | None = None
         self._report_written = -math.inf
@@ -92,17 +105,20 @@ class StoreBudget:
         spent (it is counted per UTC day) or that the vendor said so.
         """
         deadline = time.monotonic() + MAX_SLEEP_SECONDS
+        self._wanted += calls
         try:
             async with asyncio.timeout(MAX_SLEEP_SECONDS):
                 await self._turn.acquire()
         except TimeoutError:
-            raise self._busy(BLOCK_SECONDS) from None
+            raise self._busy(self._wanted / self._rate) from None
+        finally:
+            self._wanted -= calls
         try:
             await self._wait_while_blocked(deadline)
             if self._block.stale or self._block.left < calls:
                 await self._take_block(calls, deadline)
-            await self._sleep(self._block.due - time.monotonic(), deadline)
-            self._block.left -= calls
+            await self._sleep(self._block.due(calls) - time.monotonic(), deadline)
+            self._block.take(calls)
         finally:
             self._turn.release()
 
@@ -152,27 +168,29 @@ class StoreBudget:
             now = utc_now()
             self._refill(row, now)
             self._write_report(row)
-            refusal = self._spent(row, calls, now)
-            if refusal is None:
-                granted = self._granted(row.tokens, calls, deadline - time.monotonic())
-                if granted:
-                    row.tokens -= granted
-                    row.day_used += granted
-                    self._block = _Block(granted, time.monotonic() + max(0.0, -row.tokens / self._rate))
-                else:
-                    refusal = self._busy((calls - row.tokens) / self._rate)
-        if refusal is not None:
-            raise refusal
+            day_left = self._day_left(row)
+            wait = max(0.0, (calls - row.tokens) / self._rate)
+            if day_left >= calls and time.monotonic() + wait <= deadline:
+                self._block = self._grant(row, calls, day_left)
+        # Raised only here, because what was refilled, given back and reported is to be stored all the same.
+        if day_left < calls:
+            raise self._spent(now)
+        if not self._block.left:
+            raise self._busy(wait)
 
-    def _granted(self, tokens: float, calls: int, patience: float) -> int:
-        """A block from the bucket; from an empty one a block, or else just the calls, that is due in time; else 0."""
-        block = max(calls, min(round(self._rate * BLOCK_SECONDS), self._burst))
-        if tokens >= calls:
-            return min(block, int(tokens))
-        for wanted in (block, calls):
-            if (wanted - tokens) / self._rate <= patience:
-                return wanted
-        return 0
+    def _grant(self, row: BudgetRow, calls: int, day_left: float) -> _Block:
+        """Take a block from the bucket; from an empty one reserve the next block, whose calls fall due one by one."""
+        granted = max(calls, min(round(self._rate * BLOCK_SECONDS), self._burst))
+        step = 0.0
+        if row.tokens >= calls:
+            granted = min(granted, int(row.tokens))
+        else:
+            step = 1 / self._rate
+        granted = int(min(granted, day_left))
+        ready = time.monotonic() - row.tokens * step
+        row.tokens -= granted
+        row.day_used += granted
+        return _Block(granted, ready, step, ready + granted * step)
 
     def _refill(self, row: BudgetRow, now: datetime) -> None:
         """Add what time brought and what this worker did not use; a new UTC day starts at zero."""
@@ -187,13 +205,14 @@ class StoreBudget:
         row.day_used = max(0, row.day_used - self._block.left)
         self._block = _Block()
 
-    def _spent(self, row: BudgetRow, calls: int, now: datetime) -> RateLimit | None:
+    def _day_left(self, row: BudgetRow) -> float:
         allowed = row.day_allowed if row.day_allowed is not None else self._daily
-        if allowed is None or row.day_used + calls <= allowed:
-            return None
+        return math.inf if allowed is None else allowed - row.day_used
+
+    def _spent(self, now: datetime) -> RateLimit:
         midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
         return RateLimit(
-            f"{self._connection_id}: the day's allowance of {allowed} calls is spent",
+            f"{self._connection_id}: the day's allowance of calls is spent",
             retry_after=(midnight - now).total_seconds(),
             quota=True,
         )

@@ -1,0 +1,90 @@
+"""Configs, the notebook and idempotency keys."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import update
+
+from core.ports import Notebook
+from store.configs import Configs
+from store.connections import Connections
+from store.crypto import Vault
+from store.database import Database
+from store.idempotency import Answer, IdempotencyKeys, InFlight, KeyReused
+from store.notebook import StoreNotebook
+from store.tables.connections import IdempotentCall
+from store.types import utc_now
+
+
+async def test_configs_are_versioned(db: Database) -> None:
+    configs = Configs(db)
+    assert await configs.current("int_a") is None
+    assert await configs.save("int_a", {"entities": ["accounts"]}) == 1
+    assert await configs.save("int_a", {"entities": ["accounts"]}) == 1
+    assert await configs.save("int_a", {"entities": [], "rate": Decimal("0.10")}) == 2
+    assert await configs.save("int_b", {"entities": []}) == 1
+    assert await configs.current("int_a") == (2, {"entities": [], "rate": Decimal("0.10")})
+    assert await configs.at("int_a", 1) == {"entities": ["accounts"]}
+    assert await configs.at("int_a", 3) is None
+
+
+async def test_configs_saved_at_once_get_different_versions(db: Database, vault: Vault) -> None:
+    await Connections(db, vault).create_integration("int_a", "salesforce", {}, "00D1")
+    versions = await asyncio.gather(*(Configs(db).save("int_a", {"number": number}) for number in range(8)))
+    assert sorted(versions) == list(range(1, 9))
+
+
+async def test_the_notebook_keeps_facts_by_connection_topic_and_key(db: Database) -> None:
+    notebook: Notebook = StoreNotebook(db, "alguna")
+    await notebook.put("revenue", {f"sub_{number}": {"mrr": Decimal("1.10"), "n": number} for number in range(1500)})
+    await notebook.put("revenue", {"sub_1": None})
+    await notebook.put("other", {"sub_2": "x"})
+    await notebook.put("empty", {})
+    found = await notebook.get("revenue", [f"sub_{number}" for number in range(1600)])
+    assert len(found) == 1500
+    assert found["sub_1"] is None
+    assert found["sub_2"] == {"mrr": Decimal("1.10"), "n": 2}
+    assert await StoreNotebook(db, "int_a").get("revenue", ["sub_2"]) == {}
+
+
+async def age(db: Database, by: timedelta) -> None:
+    async with db.transaction() as session:
+        await session.execute(update(IdempotentCall).values(created_at=utc_now() - by))
+
+
+async def test_a_repeated_call_gets_the_first_answer(db: Database) -> None:
+    keys = IdempotencyKeys(db)
+    assert await keys.begin("POST /x", "k", "hash") is None
+    with pytest.raises(InFlight):
+        await keys.begin("POST /x", "k", "hash")
+    await keys.finish("POST /x", "k", 202, {"syncId": "sync_1"})
+    assert await keys.begin("POST /x", "k", "hash") == Answer(202, {"syncId": "sync_1"})
+    with pytest.raises(KeyReused):
+        await keys.begin("POST /x", "k", "other hash")
+    assert await keys.begin("POST /y", "k", "other hash") is None
+
+
+async def test_of_many_at_once_one_is_carried_out(db: Database) -> None:
+    keys = IdempotencyKeys(db)
+    results = await asyncio.gather(*(keys.begin("s", "k", "h") for _ in range(8)), return_exceptions=True)
+    assert results.count(None) == 1
+    assert sum(isinstance(result, InFlight) for result in results) == 7
+
+
+async def test_keys_are_free_again_after_a_day_a_refusal_or_a_death(db: Database) -> None:
+    keys = IdempotencyKeys(db)
+    await keys.begin("s", "k", "h")
+    await keys.forget("s", "k")
+    assert await keys.begin("s", "k", "h2") is None
+    await age(db, timedelta(minutes=3))
+    assert await keys.begin("s", "k", "h2") is None
+    await keys.finish("s", "k", 200, None)
+    await age(db, timedelta(hours=23))
+    await keys.purge()
+    assert await keys.begin("s", "k", "h2") == Answer(200, None)
+    await age(db, timedelta(hours=25))
+    assert await keys.begin("s", "k", "h3") is None
