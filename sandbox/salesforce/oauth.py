@@ -80,7 +80,7 @@ class OAuth:
             raise OAuthError("invalid_request", "must use HTTP POST")
         grant_type = form.get("grant_type")
         if grant_type == "refresh_token":
-            client = self._client(request, form, secret_needed=False)
+            client = self._client(request, form)
             self._check_user()
             grant = self._tokens.refresh(form.get("refresh_token", ""), client.id)
             if grant is None:
@@ -94,14 +94,15 @@ class OAuth:
             return self._issued(request, self._assertion(request, form), show_refresh=False)
         raise OAuthError("unsupported_grant_type", "grant type not supported")
 
-    def _client(self, request: Request, form: Form, *, secret_needed: bool) -> Client:
+    def _client(self, request: Request, form: Form) -> Client:
+        """The app that calls, by Basic header or form fields; apps need their secret in every flow but JWT."""
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         given = basic_auth(value) if scheme.lower() == "basic" else (form.get("client_id", ""), "")
         client_id, secret = given[0], given[1] or form.get("client_secret", "")
         client = self._tokens.clients.get(client_id)
         if client is None:
             raise OAuthError("invalid_client_id", "client identifier invalid")
-        if (secret or secret_needed) and secret != client.secret:
+        if secret != client.secret:
             raise OAuthError("invalid_client", "invalid client credentials")
         return client
 
@@ -110,7 +111,7 @@ class OAuth:
             raise OAuthError("invalid_grant", "inactive user")
 
     def _exchange(self, request: Request, form: Form) -> Grant:
-        client = self._client(request, form, secret_needed=False)
+        client = self._client(request, form)
         code = self._tokens.codes.pop(form.get("code", ""), None)
         if code is None or code.expires_at < time.time() or code.client_id != client.id:
             raise OAuthError("invalid_grant", "expired authorization code")
@@ -125,7 +126,7 @@ class OAuth:
     def _client_credentials(self, request: Request, form: Form) -> Grant:
         if request.headers.get("host", "").startswith(("login.", "test.")):
             raise OAuthError("invalid_grant", "request not supported on this domain")
-        client = self._client(request, form, secret_needed=True)
+        client = self._client(request, form)
         if not client.approved:
             raise OAuthError("invalid_grant", "no client credentials user enabled")
         self._check_user()
@@ -140,8 +141,7 @@ class OAuth:
         client = self._tokens.clients.get(str(claims.get("iss")))
         if client is None:
             raise OAuthError("invalid_client_id", "client identifier invalid")
-        expires = claims.get("exp")
-        if not isinstance(expires, (int, float)) or not 0 < expires - time.time() <= _MAX_ASSERTION_SECONDS:
+        if not 0 < _seconds(claims.get("exp")) - time.time() <= _MAX_ASSERTION_SECONDS:
             raise OAuthError("invalid_grant", "expired authorization code")
         if not _is_audience(claims.get("aud"), str(request.base_url).rstrip("/")):
             raise OAuthError("invalid_grant", "Audience validation failed")
@@ -194,7 +194,7 @@ class OAuth:
         return Response(status_code=200)
 
     def _introspect(self, request: Request, form: Form) -> Response:
-        client = self._client(request, form, secret_needed=True)
+        client = self._client(request, form)
         session = self._tokens.sessions.get(form.get("token", ""))
         if session is None or session.expires_at <= time.time():
             return JSONResponse({"active": False})
@@ -243,6 +243,14 @@ class OAuth:
         """The living session of a call's Authorization header (`Bearer` or the older `OAuth`)."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         return self._tokens.session(token.strip()) if scheme.lower() in ("bearer", "oauth") else None
+
+
+def _seconds(claim: object) -> float:
+    """`exp` as a number; well-known clients send it as text."""
+    try:
+        return float(str(claim))
+    except ValueError:
+        return 0.0
 
 
 def _is_audience(audience: object, base_url: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+from zlib import crc32
 
 from sandbox.salesforce.schema import Row
 from sandbox.salesforce.soql.access import Access, Planner
@@ -70,7 +71,7 @@ class Statement:
 
     def _sorted(self, rows: list[Row]) -> list[Row]:
         """Rows that tie come in no useful order, never by Id (sheet 3.4)."""
-        rows.sort(key=lambda row: str(row["Id"][14::-1]))
+        rows.sort(key=lambda row: crc32(row["Id"].encode()))
         for get, descending, nulls_last in reversed(self.sorts):
             nulls = [row for row in rows if get(row) is None]
             rest = [row for row in rows if get(row) is not None] if nulls else rows
