@@ -129,6 +129,11 @@ class Connector(Protocol):
         """Which side this connector serves."""
         ...
 
+    @property
+    def calls(self) -> int:
+        """How many API calls this connector has made."""
+        ...
+
     def facts(self, entity: Entity) -> EntityFacts:
         """Return the constant facts of an entity. Raises `FieldValidation` for an entity the system does not have."""
         ...

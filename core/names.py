@@ -15,6 +15,12 @@ CANCEL_RUN = "cancel_run"
 RESOLVE = "resolve"
 RECONNECTED = "reconnected"
 
+SEARCH_INTEGRATION = "ExternalSyncIntegration"
+SEARCH_PROVIDER = "ExternalSyncProvider"
+SEARCH_ENTITY = "ExternalSyncEntity"
+SEARCH_TRIGGER = "ExternalSyncTrigger"
+SEARCH_OUTCOME = "ExternalSyncOutcome"
+
 
 def entity_sync_id(integration_id: str, entity: Entity) -> str:
     """The id of an entity's single writer (I1)."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.values import Value, dump_json
 from store.scope import Scope, table_of
@@ -77,16 +77,16 @@ async def _find(session: AsyncSession, scope: Scope, kind: str, subject: str) ->
 async def decisions(
     session: AsyncSession, scope: Scope, kind: str, subjects: Collection[str]
 ) -> dict[str, dict[str, Any]]:
-    """What people have decided and is not carried out yet: subject -> decision."""
+    """What people have decided and is not carried out yet: subject -> decision, with the fields they were `asked`."""
     if not subjects:
         return {}
-    query = select(CONFLICTS.c.subject, CONFLICTS.c.decision).where(
+    query = select(CONFLICTS.c.subject, CONFLICTS.c.decision, CONFLICTS.c.fields).where(
         scope.covers(CONFLICTS),
         CONFLICTS.c.kind == kind,
         CONFLICTS.c.subject.in_(list(subjects)),
         CONFLICTS.c.status == "resolving",
     )
-    return {row.subject: row.decision for row in (await session.execute(query)).all()}
+    return {row.subject: {**row.decision, "asked": row.fields} for row in (await session.execute(query)).all()}
 
 
 async def close(session: AsyncSession, scope: Scope, kind: str, subjects: Collection[str], status: str) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Row
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.matching import Keyed
 from core.merge import FieldBase
@@ -18,6 +18,9 @@ from core.values import Value
 from store.database import upsert
 from store.scope import Scope, table_of
 from store.tables.sync import Link, MatchKey, Unlinked
+
+RECREATE = "recreate"
+"""The rule of a tombstone whose lost target is to be made anew."""
 
 LINKS, UNLINKED, KEYS = table_of(Link), table_of(Unlinked), table_of(MatchKey)
 
@@ -191,12 +194,11 @@ async def save(session: AsyncSession, states: Iterable[LinkState], *, at: dateti
     await (await session.connection()).execute(statement, rows)
 
 
-async def tombstone(session: AsyncSession, link_ids: Collection[int], reason: str) -> None:
-    """End links; their records are neither matched nor created again until a person links them."""
+async def tombstone(session: AsyncSession, link_ids: Collection[int], reason: str, *, recreate: bool = False) -> None:
+    """End links; their records are neither matched nor created again until a person links them (or `recreate` says)."""
     if link_ids:
-        await session.execute(
-            update(LINKS).where(LINKS.c.id.in_(list(link_ids))).values(status="tombstoned", reason=reason)
-        )
+        changes = {"status": "tombstoned", "reason": reason, **({"rule": RECREATE} if recreate else {})}
+        await session.execute(update(LINKS).where(LINKS.c.id.in_(list(link_ids))).values(**changes))
 
 
 async def count_active(session: AsyncSession, scope: Scope) -> int:

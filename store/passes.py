@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.records import Entity, Side
 from core.values import Value
@@ -18,7 +18,7 @@ from store.tables.runs import Audit, Outcome, Pass, RunPass
 from store.tables.sync import Chunk, Cursor, Reading, SharedScan
 
 PASSES, RUN_PASSES, OUTCOMES, AUDIT = table_of(Pass), table_of(RunPass), table_of(Outcome), table_of(Audit)
-CURSORS, READINGS, SCANS, CHUNKS = table_of(Cursor), table_of(Reading), table_of(SharedScan), table_of(Chunk)
+CURSORS, READINGS, CHUNKS = table_of(Cursor), table_of(Reading), table_of(Chunk)
 
 
 @dataclass(slots=True)
@@ -190,22 +190,75 @@ async def advance(
     )
 
 
-async def share_scan(
-    session: AsyncSession, run_ids: Sequence[str], entity: Entity, side: Side, cursor_text: str | None, at: datetime
+async def looked_again(session: AsyncSession, pass_id: str, cursor: str | None) -> None:
+    """Note a read after writes: it leaves the newer cursor, and there is nothing unread of our own."""
+    await session.execute(
+        update(READINGS)
+        .where(READINGS.c.pass_id == pass_id, READINGS.c.side == Side.EXTERNAL.value)
+        .values(cursor=cursor, complete=True)
+    )
+    await session.execute(
+        update(PASSES).where(PASSES.c.id == pass_id).values(written=False, rounds=PASSES.c.rounds + 1)
+    )
+
+
+async def note_written(session: AsyncSession, pass_id: str) -> None:
+    """Note that the external side was written since it was last read."""
+    await session.execute(update(PASSES).where(PASSES.c.id == pass_id).values(written=True))
+
+
+async def close_pass(session: AsyncSession, pass_id: str, *, parked: int, at: datetime) -> None:
+    """End a pass that has nothing left to do. Ending it again changes nothing."""
+    known = await session.get(Pass, pass_id)
+    if known is None or known.state != "running":
+        return
+    tally = Tally()
+    if parked:
+        tally.note("parked", parked)
+    await add_counts(session, pass_id, tally)
+    await session.execute(
+        update(PASSES)
+        .where(PASSES.c.id == pass_id, PASSES.c.state == "running")
+        .values(state="completed", completed_at=at)
+    )
+
+
+async def end_pass(
+    session: AsyncSession, pass_id: str, state: str, problem: dict[str, Any] | None, at: datetime
 ) -> None:
-    """Note that these runs have scanned an entity's side along with its parent's."""
-    rows = [
-        {"run_id": run, "entity": entity.value, "side": side.value, "cursor": cursor_text, "finished_at": at}
-        for run in run_ids
-    ]
-    await upsert(session, SCANS, rows, ["run_id", "entity", "side"], ["cursor", "finished_at"])
+    """End a pass that failed or was canceled."""
+    await session.execute(
+        update(PASSES)
+        .where(PASSES.c.id == pass_id, PASSES.c.state == "running")
+        .values(state=state, problem=problem, completed_at=at)
+    )
+
+
+async def share_scan(
+    session: AsyncSession,
+    run_ids: Sequence[str],
+    entity: Entity,
+    side: Side,
+    *,
+    unchanged: int,
+    cursor: str | None,
+    complete: bool,
+) -> None:
+    """Note a page of an entity that came along with its parent's scan, for the runs that also want this entity."""
+    for run in run_ids:
+        known = await session.get(SharedScan, (run, entity.value, side.value))
+        known = known or SharedScan(run_id=run, entity=entity.value, side=side.value)
+        known.unchanged += unchanged
+        known.cursor, known.complete = cursor, complete
+        session.add(known)
+    await session.flush()
 
 
 async def shared_scan(session: AsyncSession, run_ids: Sequence[str], entity: Entity, side: Side) -> SharedScan | None:
-    """The scan that one of these runs has made of an entity's side along with its parent's."""
+    """The complete scan of an entity's side that one of these runs has made along with its parent's."""
     for run in run_ids:
         found = await session.get(SharedScan, (run, entity.value, side.value))
-        if found is not None:
+        if found is not None and found.complete:
             return found
     return None
 

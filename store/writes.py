@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Row
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.merge import FieldBase
 from core.records import Entity, Operation, OperationKind, Side
@@ -49,6 +49,7 @@ class Planned:
     pending: Mapping[str, FieldBase]
     link_id: int | None
     read_at: datetime
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class OpenOperation:
     link_id: int | None
     read_at: datetime
     tries: int
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def _operation(row: Row[Any]) -> OpenOperation:
         expected=row.expected,
         parent_id=row.parent_id,
     )
-    return OpenOperation(operation, decode_base(row.pending), row.link_id, row.read_at, row.tries)
+    return OpenOperation(operation, decode_base(row.pending), row.link_id, row.read_at, row.tries, row.generation)
 
 
 async def plan(
@@ -110,6 +112,7 @@ async def plan(
             "source_id": item.source_id,
             "target_id": item.target_id,
             "parent_id": item.parent_id,
+            "generation": item.generation,
             "values": dict(item.values),
             "expected": dict(item.expected),
             "pending": encode_base(item.pending),

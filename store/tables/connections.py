@@ -14,7 +14,8 @@ from store.types import ExactJson, UtcDateTime
 class Integration(SQLModel, table=True):
     """One configured connection to one provider account. A deleted one stays, because its history refers to it.
 
-    `account_id` is the provider's own id of the account: unique among the live integrations of a provider.
+    `account_id` is the provider's own id of the account: unique among the live integrations of a provider. `paused` is
+    a person's wish: schedules rest and running passes wait at their next step.
     """
 
     __tablename__ = "integrations"
@@ -33,6 +34,7 @@ class Integration(SQLModel, table=True):
     provider: str
     account_id: str | None = None
     enabled: bool = True
+    paused: bool = False
     webhook_secret: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -137,10 +137,7 @@ class Cursor(SQLModel, table=True):
 
 
 class Reading(SQLModel, table=True):
-    """A read in progress within a pass: where to go on, and the cursor it will leave. Committed with each page.
-
-    `origin` is the pass or run in which the scan was made: accounts and contacts of one run share one Alguna scan.
-    """
+    """A read in progress within a pass: where to go on, and the cursor it will leave. Committed with each page."""
 
     __tablename__ = "readings"
 
@@ -154,15 +151,16 @@ class Reading(SQLModel, table=True):
 
 
 class SharedScan(SQLModel, table=True):
-    """Says that a run has already scanned this entity's side along with its parent entity."""
+    """A scan of this entity's side that a run makes along with its parent entity; `unchanged` counts what it passed."""
 
     __tablename__ = "shared_scans"
 
     run_id: str = Field(primary_key=True)
     entity: str = Field(primary_key=True)
     side: str = Field(primary_key=True)
+    complete: bool = False
     cursor: str | None = None
-    finished_at: datetime = Field(sa_type=UtcDateTime)
+    unchanged: int = 0
 
 
 class Chunk(SQLModel, table=True):
@@ -200,6 +198,7 @@ class OperationRow(SQLModel, table=True):
     source_id: str
     target_id: str | None = None
     parent_id: str | None = None
+    generation: int = 0
     values: dict[str, Any] = Field(sa_column=Column(ExactJson, nullable=False))
     expected: dict[str, Any] = Field(sa_column=Column(ExactJson, nullable=False))
     pending: dict[str, Any] = Field(sa_column=Column(ExactJson, nullable=False))

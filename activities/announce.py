@@ -1,0 +1,60 @@
+"""Starting and waking the workflows of conflicts. The store says which are needed, so a crash in between loses none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.contracts import ConflictRef
+from activities.engine import Engine, PassContext
+from activities.options import search_attributes
+from core import names
+from store import conflicts
+
+
+async def announce_conflicts(engine: Engine, context: PassContext) -> None:
+    """Start a ConflictResolution workflow for each open conflict that has none."""
+    async with engine.db.session() as session:
+        waiting = await conflicts.unannounced(session, context.scope)
+    if not waiting:
+        return
+    await asyncio.gather(*(_start(engine, context, row.id) for row in waiting if row.id is not None))
+    async with engine.db.transaction() as session:
+        await conflicts.announce(session, [row.id for row in waiting if row.id is not None])
+
+
+async def _start(engine: Engine, context: PassContext, conflict_id: int) -> None:
+    entity = context.ref.entity
+    ref = ConflictRef(
+        conflict_id=conflict_id,
+        integration_id=context.ref.integration_id,
+        provider=context.provider,
+        entity=entity,
+    )
+    try:
+        await engine.temporal.start_workflow(
+            names.CONFLICT_RESOLUTION,
+            ref,
+            id=names.conflict_workflow_id(context.ref.integration_id, entity, conflict_id),
+            task_queue=engine.options.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=search_attributes(context.ref.integration_id, context.provider, entity.value),
+            static_summary=f"{entity.value}: conflict {conflict_id} of {context.ref.integration_id} waits for a person",
+        )
+    except WorkflowAlreadyStartedError:
+        return
+
+
+async def wake_conflicts(engine: Engine, context: PassContext, conflict_ids: Collection[int]) -> None:
+    """Tell the workflows of ended conflicts to look at the store."""
+    for conflict_id in conflict_ids:
+        workflow_id = names.conflict_workflow_id(context.ref.integration_id, context.ref.entity, conflict_id)
+        try:
+            await engine.temporal.get_workflow_handle(workflow_id).signal(names.WAKE)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise

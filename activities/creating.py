@@ -1,0 +1,108 @@
+"""What follows for a record without a partner: it is created on the other side, parked, or skipped (I2, I6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from activities.decided import Decided, as_stored
+from activities.engine import PassContext
+from activities.intake import revivable
+from core.merge import SideView, create
+from core.records import PARENT_OF, OperationKind, Side
+from core.values import Value
+from store.errors import FailedRecord
+from store.links import LinkState
+from store.passes import Ending, Trail
+from store.staging import StagedRecord
+from store.writes import Planned, operation_key
+
+
+def decide_alone(
+    context: PassContext,
+    decided: Decided,
+    item: StagedRecord,
+    parents: Mapping[str, LinkState],
+    tomb: LinkState | None,
+) -> None:
+    """Create the partner of a record that has none, park it, or say why not."""
+    record, target = item.record, item.record.side.other
+    if record.deleted:
+        decided.tally.add(target, "skipped")
+        return
+    if tomb is not None and not revivable(tomb):
+        _skip(decided, item, "unlinked before; link it again to sync it")
+        return
+    if not context.may_create(target):
+        _skip(decided, item, "no partner found, and creating one is switched off or not possible")
+        return
+    parent_id: str | None = None
+    if PARENT_OF.get(context.ref.entity) is not None:
+        if record.parent_id is None:
+            _skip(decided, item, "belongs to no account")
+            return
+        parent = parents.get(record.parent_id)
+        if parent is None:
+            decided.parked.append(item.row_id)
+            decided.endings.append(_ending(item, "parked", "waits for its account"))
+            return
+        parent_id = parent.id_on(target)
+    _create(context, decided, item, parent_id, tomb.generation + 1 if tomb else 0)
+
+
+def _create(context: PassContext, decided: Decided, item: StagedRecord, parent_id: str | None, generation: int) -> None:
+    record, target = item.record, item.record.side.other
+    result = create(context.plan, record.side, SideView(record.fields, record.modified_at, record.modified_by_us))
+    if result.failures:
+        failure = result.failures[0]
+        ids = {"alguna_id": record.id, "external_id": None}
+        if record.side is Side.EXTERNAL:
+            ids = {"alguna_id": None, "external_id": record.id}
+        decided.failed.append(FailedRecord(target, record.id, failure=failure, **ids))
+        decided.remembered[record.side][record.id] = (item.digest, "error", failure.message)
+        decided.tally.add(target, "failed")
+        decided.endings.append(_ending(item, "failed", failure.message))
+        return
+    values = context.connectors[target].normalise(context.ref.entity, result.values)
+    if target is Side.ALGUNA and context.currency is not None:
+        values.setdefault("currency", context.currency)
+    pending = {
+        name: replace(base, unconfirmed=None)
+        for name, base in as_stored(context, target, result.pending, values).items()
+    }
+    decided.planned.append(
+        Planned(
+            key=operation_key(context.scope, OperationKind.CREATE, target, record.id, generation, 0),
+            kind=OperationKind.CREATE,
+            target=target,
+            source_id=record.id,
+            target_id=None,
+            parent_id=parent_id,
+            values=values,
+            expected={},
+            pending=pending,
+            link_id=None,
+            read_at=item.read_at,
+            generation=generation,
+        )
+    )
+    moves: list[dict[str, Value]] = [
+        {"field": name, "action": "create", "alguna": base.alguna, "external": base.external}
+        for name, base in pending.items()
+    ]
+    ours = record.side is Side.ALGUNA
+    decided.trails.append(Trail(record.id if ours else None, None if ours else record.id, moves))
+
+
+def _skip(decided: Decided, item: StagedRecord, reason: str) -> None:
+    record = item.record
+    decided.remembered[record.side][record.id] = (item.digest, "skipped", reason)
+    decided.tally.add(record.side.other, "skipped")
+    decided.endings.append(_ending(item, "skipped", reason))
+
+
+def _ending(item: StagedRecord, outcome: str, reason: str) -> Ending:
+    record = item.record
+    if record.side is Side.ALGUNA:
+        return Ending(Side.EXTERNAL, outcome, alguna_id=record.id, reason=reason)
+    return Ending(Side.ALGUNA, outcome, external_id=record.id, reason=reason)

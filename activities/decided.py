@@ -1,0 +1,60 @@
+"""All that follows from merging one chunk, gathered so that it is stored in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from activities.engine import PassContext
+from core.merge import FieldBase, adopt
+from core.records import Side
+from core.values import Value
+from store.conflicts import Question
+from store.errors import FailedRecord
+from store.links import LinkState
+from store.passes import Ending, Tally, Trail
+from store.staging import StagedRecord
+from store.writes import Planned
+
+
+@dataclass(slots=True)
+class Pair:
+    """A link with the records of it that were staged, what a person decided, and since when each side is known."""
+
+    link: LinkState
+    staged: dict[Side, StagedRecord]
+    decision: Mapping[str, Any] | None
+    read_at: Mapping[Side, datetime]
+
+
+@dataclass(slots=True)
+class Decided:
+    """All that follows from one chunk, gathered to be stored at once."""
+
+    planned: list[Planned] = field(default_factory=list)
+    links: list[LinkState] = field(default_factory=list)
+    unlinked: list[int] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
+    untroubled: list[str] = field(default_factory=list)
+    failed: list[FailedRecord] = field(default_factory=list)
+    remembered: dict[Side, dict[str, tuple[str, str, str | None]]] = field(
+        default_factory=lambda: {side: {} for side in Side}
+    )
+    endings: list[Ending] = field(default_factory=list)
+    trails: list[Trail] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    parked: list[int] = field(default_factory=list)
+
+
+def as_stored(
+    context: PassContext, target: Side, pending: Mapping[str, FieldBase], values: Mapping[str, Value]
+) -> dict[str, FieldBase]:
+    """The bases with what the target will make of our values, as far as its connector knows."""
+    names = {plan.alguna_field: plan.name(target) for plan in context.plan.fields}
+    return {
+        name: adopt(base, target, values[names[name]]) if names[name] in values else base
+        for name, base in pending.items()
+    }

@@ -1,0 +1,201 @@
+"""What every activity works with: the services of this process, and the context of one pass.
+
+Connectors are kept per connection and generation of its credentials, so that their network connections, tokens and
+field descriptions are reused by all passes of the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from temporalio.client import Client
+
+from activities.contracts import PassRef
+from connectors.protocols import Connector, EntityFacts
+from core.config import IntegrationConfig, plan
+from core.errors import FieldValidation
+from core.plan import EntityPlan
+from core.ports import Leases
+from core.records import Entity, OperationKind, Side
+from store import passes, runs
+from store.configs import Configs
+from store.connections import ALGUNA, Connections
+from store.database import Database
+from store.scope import Scope
+from store.tables.runs import Run
+from store.types import utc_now
+
+ConnectorMaker = Callable[[str, str, str], Awaitable[Connector]]
+
+
+class Paused(Exception):
+    """The integration was paused by a person; the pass waits until it is resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Numbers of the engine. Sizes are in records, ages in seconds; `sends` is how many requests may be in flight."""
+
+    chunk_size: int = 1000
+    fetch_size: int = 5000
+    window: int = 2
+    stale_read_seconds: float = 10.0
+    max_rounds: int = 5
+    sends: dict[Side, int] = field(default_factory=lambda: {Side.ALGUNA: 8, Side.EXTERNAL: 2})
+    task_queue: str = "external-sync"
+
+
+@dataclass(frozen=True, slots=True)
+class PassContext:
+    """One pass at work: its plan under one version of the configuration, each side's facts, and the connectors.
+
+    `currency` is that of new Alguna records, where it is known.
+    """
+
+    ref: PassRef
+    provider: str
+    scope: Scope
+    config_version: int
+    config: IntegrationConfig
+    plan: EntityPlan
+    facts: dict[Side, EntityFacts]
+    connectors: dict[Side, Connector]
+    currency: str | None
+
+    @property
+    def marks(self) -> bool:
+        """Whether External Sync may write its marker on the external record."""
+        writes = Side.EXTERNAL in self.plan.can_create or any(item.flows_to(Side.EXTERNAL) for item in self.plan.fields)
+        return writes and self.plan.marker is not None
+
+    def may_create(self, target: Side) -> bool:
+        """Whether a record without a partner may be created on that side."""
+        return target in self.plan.can_create and OperationKind.CREATE in self.facts[target].kinds
+
+
+class Engine:
+    """The services of this process."""
+
+    def __init__(
+        self,
+        db: Database,
+        connections: Connections,
+        configs: Configs,
+        leases: Leases,
+        connect: ConnectorMaker,
+        temporal: Client,
+        options: EngineOptions,
+    ) -> None:
+        """Take the services. `connect` makes a connector: (provider, connection id, integration id) -> connector."""
+        self.db = db
+        self.connections = connections
+        self.configs = configs
+        self.temporal = temporal
+        self.options = options
+        self.leases = leases
+        self._connect = connect
+        self._connectors: dict[tuple[str, str], tuple[int, Connector]] = {}
+        self._lock = asyncio.Lock()
+
+    async def connector(self, provider: str, connection_id: str, integration_id: str) -> Connector:
+        """Return the connector of a connection, made anew after a reconnect."""
+        generation = await self.connections.generation(connection_id)
+        key = (connection_id, integration_id)
+        async with self._lock:
+            known = self._connectors.get(key)
+            if known is not None and known[0] == generation:
+                return known[1]
+            if known is not None:
+                await known[1].close()
+            connector = await self._connect(provider, connection_id, integration_id)
+            self._connectors[key] = (generation, connector)
+            return connector
+
+    async def close(self) -> None:
+        """Close all connectors."""
+        for _, connector in self._connectors.values():
+            await connector.close()
+        self._connectors.clear()
+
+    async def open(self, ref: PassRef) -> PassContext:
+        """Open a pass, or open it again. Raises Paused, AuthExpired, or FieldValidation without a configuration."""
+        integration = await self.connections.get_integration(ref.integration_id)
+        if integration.paused:
+            raise Paused(f"{ref.integration_id} is paused")
+        sides = {
+            Side.ALGUNA: await self.connector(ALGUNA, ALGUNA, integration.id),
+            Side.EXTERNAL: await self.connector(integration.provider, integration.id, integration.id),
+        }
+        scope = Scope(ref.integration_id, ref.entity)
+        version, config = await self._config(ref)
+        async with self.db.transaction() as session:
+            known = await passes.open_pass(
+                session,
+                scope,
+                ref.pass_id,
+                mode=ref.mode.value,
+                run_ids=ref.run_ids,
+                config_version=version,
+                at=utc_now(),
+            )
+            await runs.begin(session, ref.run_ids, utc_now())
+            await runs.resume_runs_of(session, ref.pass_id)
+        if known.config_version != version:
+            version = known.config_version
+            config = await self._config_at(ref.integration_id, version)
+        return await self._context(ref, integration.provider, sides, version, config)
+
+    async def child(self, context: PassContext, entity: Entity) -> PassContext:
+        """The context of another entity of the same integration, under the same configuration."""
+        ref = context.ref.model_copy(update={"entity": entity})
+        return await self._context(ref, context.provider, context.connectors, context.config_version, context.config)
+
+    async def wanted_with(self, context: PassContext, entities: Sequence[Entity]) -> list[Entity]:
+        """Which of these entities the pass's runs want too, so that one scan can serve both."""
+        async with self.db.session() as session:
+            wanted: set[str] = set()
+            for run_id in context.ref.run_ids:
+                run = await session.get(Run, run_id)
+                wanted.update(run.entities if run else [])
+        return [entity for entity in entities if entity.value in wanted and entity in context.config.entities]
+
+    async def _config(self, ref: PassRef) -> tuple[int, IntegrationConfig]:
+        found = await self.configs.current(ref.integration_id)
+        if found is None:
+            raise FieldValidation(f"{ref.integration_id} has no sync-config: configure it before it can sync")
+        version, document = found
+        return version, IntegrationConfig.model_validate(document)
+
+    async def _config_at(self, integration_id: str, version: int) -> IntegrationConfig:
+        return IntegrationConfig.model_validate(await self.configs.at(integration_id, version))
+
+    async def _context(
+        self, ref: PassRef, provider: str, sides: dict[Side, Connector], version: int, config: IntegrationConfig
+    ) -> PassContext:
+        facts = {side: connector.facts(ref.entity) for side, connector in sides.items()}
+        schemas = {side: await connector.describe(ref.entity) for side, connector in sides.items()}
+        options = config.entity_options.get(Entity.ACCOUNTS)
+        currency = options.default_currency if options else None
+        currency = currency or await sides[Side.EXTERNAL].default_currency()
+        compiled = plan(
+            config,
+            ref.entity,
+            marker=facts[Side.EXTERNAL].marker,
+            parent=facts[Side.EXTERNAL].parent,
+            external_types={name: item.type for name, item in schemas[Side.EXTERNAL].fields.items()},
+            alguna_types={name: item.type for name, item in schemas[Side.ALGUNA].fields.items()},
+            default_currency=currency,
+        )
+        return PassContext(
+            ref=ref,
+            provider=provider,
+            scope=Scope(ref.integration_id, ref.entity),
+            config_version=version,
+            config=config,
+            plan=compiled,
+            facts=facts,
+            connectors=sides,
+            currency=currency,
+        )

@@ -1,0 +1,139 @@
+"""The one place where failures become Temporal's: SyncError -> ApplicationError with its type, delay and retry rule.
+
+Texts of vendors stay in the store (I8): what reaches a workflow's history is the error type and our own words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from activities.contracts import ChunkRef, PassRef, Wait
+from activities.engine import Engine, Paused
+from core.errors import HINTS, AuthExpired, ErrorType, RateLimit, SyncError, Transient
+from store import runs
+
+log = structlog.get_logger(__name__)
+
+LONG_WAIT_SECONDS = 600.0
+"""A rate limit that lasts longer is waited for by the workflow, with the run shown as paused."""
+
+
+class FailureInterceptor(Interceptor):
+    """Gives every activity heartbeats and translated failures."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take the engine, in whose store pauses are noted."""
+        self._engine = engine
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wrap the next interceptor."""
+        return _Inbound(next, self._engine)
+
+
+class _Inbound(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, engine: Engine) -> None:
+        super().__init__(next)
+        self._engine = engine
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        reference = _pass_of(input.args[0]) if input.args else None
+        fields = {"activity": activity.info().activity_type, "attempt": activity.info().attempt}
+        if reference is not None:
+            fields |= {"integration": reference.integration_id, "entity": reference.entity.value}
+        with structlog.contextvars.bound_contextvars(**fields):
+            try:
+                async with _heartbeats():
+                    return await super().execute_activity(input)
+            except (SyncError, Paused) as error:
+                translated = translate(error)
+                log.info("activity_stopped", type=translated.type, retry_in=str(translated.next_retry_delay))
+                if reference is not None:
+                    await self._note_pause(reference, error, translated)
+                raise translated from None
+
+    async def _note_pause(self, reference: PassRef, error: Exception, translated: ApplicationError) -> None:
+        """Show the runs of a waiting pass as paused, with what they wait for."""
+        if translated.type not in {item.value for item in Wait}:
+            return
+        problem: dict[str, Any] = {"type": translated.type, "message": str(error)}
+        if isinstance(error, RateLimit) and error.retry_after is not None:
+            problem["retryAfterSeconds"] = round(error.retry_after)
+        if isinstance(error, AuthExpired):
+            await self._engine.connections.mark_expired(error.connection_id, error.generation, error.message)
+        async with self._engine.db.transaction() as session:
+            await runs.pause_runs_of(session, reference.pass_id, problem)
+
+
+def _pass_of(argument: object) -> PassRef | None:
+    if isinstance(argument, ChunkRef):
+        return argument.of
+    return argument if isinstance(argument, PassRef) else None
+
+
+@contextlib.asynccontextmanager
+async def _heartbeats() -> AsyncIterator[None]:
+    """Show life while the activity works; a third of the time-out leaves room for two lost beats."""
+    timeout = activity.info().heartbeat_timeout
+    if timeout is None:
+        yield
+        return
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(timeout.total_seconds() / 3)
+            activity.heartbeat()
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def translate(error: SyncError | Paused) -> ApplicationError:
+    """Return the Temporal failure for an error: what waits or cannot be mended by trying again is not retryable."""
+    if isinstance(error, Paused):
+        return _stop(Wait.PAUSED.value, "paused by a person")
+    match error:
+        case AuthExpired():
+            return _stop(Wait.AUTH_EXPIRED.value, f"connection {error.connection_id}: {HINTS[error.type]}", error)
+        case RateLimit():
+            delay = error.retry_after or 1.0
+            if error.quota or delay > LONG_WAIT_SECONDS:
+                return _stop(Wait.QUOTA.value, "the daily allowance of calls is spent", error)
+            return ApplicationError(
+                "the vendor's rate limit: tried again when it allows",
+                type=error.type.value,
+                next_retry_delay=timedelta(seconds=delay),
+                category=ApplicationErrorCategory.BENIGN,
+            )
+        case Transient():
+            delay_of = timedelta(seconds=error.retry_after) if error.retry_after else None
+            return ApplicationError(
+                "a passing failure: tried again",
+                type=error.type.value,
+                next_retry_delay=delay_of,
+                category=ApplicationErrorCategory.BENIGN,
+            )
+        case _:
+            return _stop(error.type.value, HINTS.get(error.type, HINTS[ErrorType.INTERNAL]))
+
+
+def _stop(kind: str, message: str, error: SyncError | None = None) -> ApplicationError:
+    details: list[Any] = []
+    if isinstance(error, AuthExpired):
+        details = [error.connection_id, error.generation]
+    elif isinstance(error, RateLimit):
+        details = [error.retry_after or 3600.0]
+    return ApplicationError(message, *details, type=kind, non_retryable=True, category=ApplicationErrorCategory.BENIGN)

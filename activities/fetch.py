@@ -1,0 +1,214 @@
+"""The fetch step: settle what is open, take the inbox, read both sides further, and at the end close the pass."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.announce import announce_conflicts
+from activities.contracts import FetchResult, Mode, PassRef
+from activities.engine import Engine, PassContext
+from activities.intake import take_in
+from activities.settle import settle
+from connectors.protocols import FetchRequest, Page
+from core.records import PARENT_OF, Entity, Record, Side
+from store import links, passes, staging
+from store.passes import Tally
+from store.scope import Scope
+from store.tables.runs import Pass
+from store.types import utc_now
+
+INBOX_LIMIT = 500
+SLICE_SECONDS = 20.0
+
+
+async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
+    """Do the next part of a pass's reading; see `SyncSteps.fetch`."""
+    context = await engine.open(ref)
+    counted = _calls(context)
+    await settle(engine, context)
+    await _take_inbox(engine, context)
+    await _unpark(engine, context)
+    more = ref.mode is not Mode.INBOX and await _read_sides(engine, context)
+    waiting = await _waiting(engine, context)
+    if not more and waiting == 0:
+        waiting = await _look_again(engine, context)
+    await _count_calls(engine, context, counted)
+    if not more and waiting == 0:
+        await _close(engine, context)
+        return _result(engine, more=False, waiting=0, closed=True)
+    return _result(engine, more=more, waiting=0 if more else waiting, closed=False)
+
+
+def _result(engine: Engine, *, more: bool, waiting: int, closed: bool) -> FetchResult:
+    options = engine.options
+    return FetchResult(more=more, waiting=waiting, chunk_size=options.chunk_size, closed=closed, window=options.window)
+
+
+def _calls(context: PassContext) -> dict[Side, int]:
+    return {side: connector.calls for side, connector in context.connectors.items()}
+
+
+async def _count_calls(engine: Engine, context: PassContext, before: dict[Side, int]) -> None:
+    made = {side.value: connector.calls - before[side] for side, connector in context.connectors.items()}
+    async with engine.db.transaction() as session:
+        await passes.add_counts(session, context.ref.pass_id, Tally(), made)
+
+
+async def _waiting(engine: Engine, context: PassContext) -> int:
+    async with engine.db.session() as session:
+        return await staging.waiting(session, context.scope)
+
+
+async def _unpark(engine: Engine, context: PassContext) -> None:
+    parent = PARENT_OF.get(context.ref.entity)
+    if parent is None:
+        return
+    async with engine.db.transaction() as session:
+        await staging.unpark(session, context.scope, Scope(context.scope.integration_id, parent))
+
+
+async def _take_inbox(engine: Engine, context: PassContext) -> None:
+    """Re-read the records of the inbox, with their linked partners, and stage them whether they changed or not."""
+    scope, pass_id = context.scope, context.ref.pass_id
+    async with engine.db.transaction() as session:
+        asked = await staging.take_inbox(session, scope, pass_id, INBOX_LIMIT)
+    if not asked:
+        return
+    wanted: dict[Side, set[str]] = {side: {record_id for owner, record_id in asked if owner is side} for side in Side}
+    async with engine.db.session() as session:
+        for side in Side:
+            for state in (await links.active(session, scope, side, sorted(wanted[side]))).values():
+                wanted[side.other].add(state.id_on(side.other))
+    found = {side: await read_records(context, side, sorted(ids)) for side, ids in wanted.items()}
+    at = utc_now()
+    async with engine.db.transaction() as session:
+        for side, records in found.items():
+            await take_in(session, context, side, list(records.values()), at=at, count=False, force=True)
+        await staging.done_inbox(session, scope, pass_id)
+
+
+async def read_records(context: PassContext, side: Side, ids: list[str]) -> dict[str, Record]:
+    """Read records of the pass's entity by id, with every path the plan needs."""
+    if not ids:
+        return {}
+    return await context.connectors[side].read(context.ref.entity, ids, context.plan.paths(side))
+
+
+async def _read_sides(engine: Engine, context: PassContext) -> bool:
+    """Read both sides further at once; return whether there is more to read."""
+    async with engine.db.transaction() as session:
+        full = context.ref.mode is Mode.FULL or not await passes.has_cursors(session, context.scope)
+        await _reuse_scan(session, context, full)
+    unfinished = await asyncio.gather(*(_read_side(engine, context, side, full) for side in Side))
+    return any(unfinished)
+
+
+async def _reuse_scan(session: AsyncSession, context: PassContext, full: bool) -> None:
+    """Count the Alguna scan that the parent's pass of the same run has made for this entity too."""
+    shared = await passes.shared_scan(session, context.ref.run_ids, context.ref.entity, Side.ALGUNA)
+    if shared is None:
+        return
+    pass_id, at = context.ref.pass_id, utc_now()
+    reading = await passes.reading(session, pass_id, Side.ALGUNA, full=full, at=at)
+    if reading.complete:
+        return
+    await passes.advance(session, pass_id, Side.ALGUNA, position=None, cursor=shared.cursor, complete=True)
+    tally = Tally()
+    tally.add(Side.EXTERNAL, "unchanged", shared.unchanged)
+    await passes.add_counts(session, pass_id, tally)
+
+
+async def _read_side(engine: Engine, context: PassContext, side: Side, full: bool) -> bool:
+    """Read one side for one slice; every page is committed together with its position. Return whether more is left."""
+    connector, entity = context.connectors[side], context.ref.entity
+    async with engine.db.transaction() as session:
+        reading = await passes.reading(session, context.ref.pass_id, side, full=full, at=utc_now())
+        cursor = await passes.cursor(session, context.scope, side)
+    if reading.complete:
+        return False
+    along = [await engine.child(context, other) for other in await _pulled(engine, context, side)]
+    fields = {item.scope.entity: item.plan.paths(side) for item in [context, *along]}
+    position, seen, started = reading.position, 0, time.monotonic()
+    while seen < engine.options.fetch_size and time.monotonic() - started < SLICE_SECONDS:
+        at = utc_now()
+        page = await connector.fetch(FetchRequest(entity, fields, cursor, reading.full, position))
+        await _store_page(engine, context, along, side, page, at)
+        seen += len(page.records)
+        position = page.position
+        if position is None:
+            return False
+    return True
+
+
+async def _pulled(engine: Engine, context: PassContext, side: Side) -> list[Entity]:
+    return await engine.wanted_with(context, context.facts[side].pull_with)
+
+
+async def _store_page(
+    engine: Engine, context: PassContext, along: list[PassContext], side: Side, page: Page, at: datetime
+) -> None:
+    pass_id, complete = context.ref.pass_id, page.position is None
+    async with engine.db.transaction() as session:
+        own = [record for record in page.records if record.entity is context.ref.entity]
+        intake = await take_in(session, context, side, own, at=at)
+        await passes.add_counts(session, pass_id, intake.tally)
+        for other in along:
+            records = [record for record in page.records if record.entity is other.ref.entity]
+            pulled = await take_in(session, other, side, records, at=at, count=False)
+            await passes.share_scan(
+                session,
+                context.ref.run_ids,
+                other.ref.entity,
+                side,
+                unchanged=pulled.unchanged,
+                cursor=page.cursor,
+                complete=complete,
+            )
+        await passes.advance(session, pass_id, side, position=page.position, cursor=page.cursor, complete=complete)
+
+
+async def _look_again(engine: Engine, context: PassContext) -> int:
+    """After writes, read the external side's newest changes: they confirm our writes and show edits made meanwhile.
+
+    This is the read-back of design 3.3, a whole page of rows a call; it also moves the cursor past our own writes, so
+    that the next pass does not read them again. Returns how many records wait afterwards.
+    """
+    facts = context.facts[Side.EXTERNAL]
+    async with engine.db.transaction() as session:
+        known = await session.get(Pass, context.ref.pass_id)
+        reading = await passes.reading(session, context.ref.pass_id, Side.EXTERNAL, full=False, at=utc_now())
+        cursor = reading.cursor or await passes.cursor(session, context.scope, Side.EXTERNAL)
+    if known is None or not known.written or facts.returns_values or known.rounds >= engine.options.max_rounds:
+        return 0
+    if cursor is None:
+        return 0
+    position: str | None = None
+    while True:
+        at = utc_now()
+        request = FetchRequest(
+            context.ref.entity, {context.ref.entity: context.plan.paths(Side.EXTERNAL)}, cursor, False, position
+        )
+        page = await context.connectors[Side.EXTERNAL].fetch(request)
+        async with engine.db.transaction() as session:
+            await take_in(session, context, Side.EXTERNAL, page.records, at=at, count=False)
+        position = page.position
+        if position is None:
+            break
+    async with engine.db.transaction() as session:
+        await passes.looked_again(session, context.ref.pass_id, page.cursor)
+    return await _waiting(engine, context)
+
+
+async def _close(engine: Engine, context: PassContext) -> None:
+    """End the pass: move the cursors, count what waits, start the workflows of new conflicts."""
+    async with engine.db.transaction() as session:
+        at = utc_now()
+        await passes.move_cursors(session, context.scope, context.ref.pass_id, at)
+        await passes.close_pass(
+            session, context.ref.pass_id, parked=await staging.count_parked(session, context.scope), at=at
+        )
+    await announce_conflicts(engine, context)

@@ -1,0 +1,127 @@
+"""Taking in what was read: what equals the known state is counted, what differs is staged (I5, I6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.engine import PassContext
+from core.matching import Keyed, keys_of
+from core.merge import adopt
+from core.records import Record, Side
+from store import links, staging
+from store.links import LinkState
+from store.passes import Tally
+
+
+@dataclass(slots=True)
+class Intake:
+    """What became of a page: counts, and how many records were staged."""
+
+    tally: Tally = field(default_factory=Tally)
+    staged: int = 0
+    unchanged: int = 0
+
+
+async def take_in(
+    session: AsyncSession,
+    context: PassContext,
+    side: Side,
+    records: Sequence[Record],
+    *,
+    at: datetime,
+    count: bool = True,
+    force: bool = False,
+) -> Intake:
+    """Compare records of one side with what is known of them and stage those that differ.
+
+    `count` adds the others to the counts (not for a second look within a pass); `force` stages records although they
+    are unchanged (a retry, an event, a resolution).
+    """
+    intake = Intake()
+    unique = {record.id: record for record in records}
+    ids = list(unique)
+    linked = await links.active(session, context.scope, side, ids)
+    missing = [record_id for record_id in ids if record_id not in linked]
+    buried = await links.tombstoned(session, context.scope, side, missing)
+    known = await links.unlinked(session, context.scope, side, missing)
+    confirmed: list[LinkState] = []
+    staged: list[tuple[Record, int | None]] = []
+    keyed: list[Keyed] = []
+    for record in unique.values():
+        state = linked.get(record.id)
+        if state is not None:
+            if _confirm(context, side, state, record):
+                confirmed.append(state)
+            if force or differs(context, side, state, record):
+                staged.append((record, state.id))
+            else:
+                intake.unchanged += 1
+            continue
+        tomb = buried.get(record.id)
+        if tomb is not None and not revivable(tomb) and not force:
+            intake.tally.add(side.other, "skipped", int(count))
+            continue
+        seen = known.get(record.id)
+        if not force and (record.deleted or _is_settled(context, seen, record)):
+            intake.tally.add(side.other, "skipped", int(count))
+            continue
+        staged.append((record, None))
+        keyed.append(Keyed(side, record.id, keys_of(record, context.plan.matching)))
+    await links.save(session, confirmed, at=at)
+    await staging.put(session, context.scope, staged, read_at=at)
+    await links.put_keys(session, context.scope, keyed)
+    intake.staged = len(staged)
+    if count and intake.unchanged:
+        intake.tally.add(side.other, "unchanged", intake.unchanged)
+    return intake
+
+
+def revivable(tomb: LinkState) -> bool:
+    """Whether a tombstone stands for a target that is to be made anew (`onNotFound: create`)."""
+    return tomb.status == "tombstoned" and tomb.rule == links.RECREATE
+
+
+def _is_settled(context: PassContext, seen: tuple[str, int, str] | None, record: Record) -> bool:
+    return seen is not None and seen[:2] == (staging.digest(record), context.config_version)
+
+
+def _confirm(context: PassContext, side: Side, state: LinkState, record: Record) -> bool:
+    """Take over what the vendor made of our own write; return whether a base moved (design 3.3)."""
+    moved = False
+    for item in context.plan.fields:
+        base = state.base.get(item.alguna_field)
+        name = item.name(side)
+        if base is None or base.unconfirmed is not side or name not in record.fields:
+            continue
+        if record.modified_by_us or record.fields[name] == base.value(side):
+            state.base[item.alguna_field] = adopt(base, side, record.fields[name])
+            moved = True
+    return moved
+
+
+def differs(context: PassContext, side: Side, state: LinkState, record: Record) -> bool:
+    """Whether a linked record shows anything that is not known yet."""
+    if record.deleted:
+        return True
+    if side is Side.EXTERNAL and context.marks and record.marker != state.alguna_id:
+        return True
+    ahead: Mapping[str, object] = state.ahead.get(side.value, {})
+    for item in context.plan.fields:
+        if item.direction is None:
+            continue
+        name = item.name(side)
+        if name not in record.fields:
+            continue
+        value = record.fields[name]
+        if name in ahead:
+            if value != ahead[name]:
+                return True
+            continue
+        base = state.base.get(item.alguna_field)
+        if base is None or value != base.value(side):
+            return True
+    return False

@@ -1,0 +1,222 @@
+"""What follows for a linked record: the merge's decisions as operations, bases, conflicts and errors (I3, I5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from activities.decided import Decided, Pair, as_stored
+from activities.engine import PassContext
+from core.enums import OnDelete
+from core.errors import RecordFailure
+from core.merge import Action, Choice, Custom, Decision, MergeResult, SideView, merge
+from core.records import OperationKind, Side
+from core.values import Value
+from store.conflicts import Question
+from store.errors import FailedRecord
+from store.links import LinkState
+from store.passes import Ending, Trail
+from store.staging import StagedRecord
+from store.writes import Planned, operation_key
+
+
+def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
+    """Merge one linked record."""
+    link = pair.link
+    gone = [side for side, item in pair.staged.items() if item.record.deleted]
+    if gone:
+        _deleted(context, decided, link, gone[0], pair.staged[gone[0]].read_at)
+        return
+    views = {side: _view(link, side, pair.staged.get(side)) for side in Side}
+    step = {side: context.facts[side].modified_step for side in Side}
+    result = merge(context.plan, views[Side.ALGUNA], views[Side.EXTERNAL], link.base, step=step)
+    chosen = _still_asked(pair, result)
+    if chosen:
+        result = merge(context.plan, views[Side.ALGUNA], views[Side.EXTERNAL], link.base, choices=chosen, step=step)
+    planned = _writes(context, pair, result)
+    decided.planned += planned
+    link.base.update(result.settled)
+    _note_waiting(context, link, result, views)
+    decided.links.append(link)
+    _judge(context, decided, link, result, views)
+    if not result.conflicts:
+        (decided.answered if chosen else decided.untroubled).append(str(link.id))
+    if not planned and result.quiet:
+        decided.tally.add(Side.EXTERNAL, "unchanged")
+
+
+def _view(link: LinkState, side: Side, staged: StagedRecord | None) -> SideView:
+    """A side as the merge sees it: what was staged, or what was last known of it."""
+    first_seen = {name: datetime.fromisoformat(time) for name, time in link.waiting.get(side.value, {}).items() if time}
+    if staged is None:
+        return SideView(link.ahead.get(side.value, {}), None, None, first_seen)
+    record = staged.record
+    return SideView(record.fields, record.modified_at, record.modified_by_us, first_seen)
+
+
+def _still_asked(pair: Pair, result: MergeResult) -> dict[str, Choice]:
+    """A person's decision in the merge's form, unless the values changed since it was asked: then it is asked anew."""
+    if pair.decision is None:
+        return {}
+    asked = {item["algunaField"]: (item["alguna"], item["external"]) for item in pair.decision["asked"]}
+    if asked != {item.field: (item.alguna, item.external) for item in result.conflicts}:
+        return {}
+    return {
+        name: Custom(choice["value"]) if isinstance(choice, dict) else Side(choice)
+        for name, choice in pair.decision["choices"].items()
+    }
+
+
+def _writes(context: PassContext, pair: Pair, result: MergeResult) -> list[Planned]:
+    """The operations that carry a merge's writes, and the marker where the external record lacks it."""
+    link, planned = pair.link, list[Planned]()
+    for target in Side:
+        wanted = dict(result.writes.get(target, {}))
+        values = context.connectors[target].normalise(context.ref.entity, wanted)
+        staged = pair.staged.get(target)
+        if target is Side.EXTERNAL and context.plan.marker is not None and _unmarked(context, link, staged):
+            values[context.plan.marker] = link.alguna_id
+        if not values or OperationKind.UPDATE not in context.facts[target].kinds:
+            continue
+        pending = as_stored(context, target, result.pending.get(target, {}), values)
+        known = staged.record.fields if staged else link.ahead.get(target.value, {})
+        source_id = link.id_on(target.other)
+        planned.append(
+            Planned(
+                key=operation_key(
+                    context.scope, OperationKind.UPDATE, target, source_id, link.generation, link.revision
+                ),
+                kind=OperationKind.UPDATE,
+                target=target,
+                source_id=source_id,
+                target_id=link.id_on(target),
+                parent_id=staged.record.parent_id if staged else None,
+                values=values,
+                expected={name: _expected(context, link, target, name, known) for name in wanted},
+                pending=pending,
+                link_id=link.id,
+                read_at=staged.read_at if staged else pair.read_at[target],
+            )
+        )
+    return planned
+
+
+def _unmarked(context: PassContext, link: LinkState, staged: StagedRecord | None) -> bool:
+    if not context.marks:
+        return False
+    return staged.record.marker != link.alguna_id if staged is not None else not link.marked
+
+
+def _expected(context: PassContext, link: LinkState, target: Side, name: str, known: Mapping[str, Value]) -> Value:
+    if name in known:
+        return known[name]
+    for plan in context.plan.fields:
+        if plan.name(target) == name and plan.alguna_field in link.base:
+            return link.base[plan.alguna_field].value(target)
+    return None
+
+
+def _note_waiting(context: PassContext, link: LinkState, result: MergeResult, views: Mapping[Side, SideView]) -> None:
+    """Keep the values that are known but not agreed, with the time they were first seen."""
+    names = {plan.alguna_field: plan for plan in context.plan.fields}
+    link.ahead, link.waiting = {}, {}
+    for side, waiting in result.waiting.items():
+        for name, since in waiting.items():
+            path = names[name].name(side)
+            if path in views[side].fields:
+                link.ahead.setdefault(side.value, {})[path] = views[side].fields[path]
+                link.waiting.setdefault(side.value, {})[name] = since.isoformat() if since else ""
+
+
+def _judge(
+    context: PassContext,
+    decided: Decided,
+    link: LinkState,
+    result: MergeResult,
+    views: Mapping[Side, SideView],
+) -> None:
+    """Count, audit, and open what a person must see."""
+    if result.decisions:
+        decided.trails.append(Trail(link.alguna_id, link.external_id, [_trail(item) for item in result.decisions]))
+    for failure in result.failures:
+        target = _failing_target(context, failure)
+        decided.failed.append(FailedRecord(target, link.id_on(target.other), link.alguna_id, link.external_id, failure))
+        decided.tally.add(target, "failed")
+        decided.endings.append(
+            Ending(target, "failed", link.alguna_id, link.external_id, failure.message, [failure.field or ""])
+        )
+    drift = [item for item in result.decisions if item.action is Action.DRIFT]
+    if drift:
+        decided.tally.note("drift", len(drift))
+    if result.conflicts:
+        decided.questions.append(_question(context, link, result, views))
+        decided.tally.note("conflicts")
+        names = [item.field for item in result.conflicts]
+        decided.endings.append(Ending(Side.EXTERNAL, "conflict", link.alguna_id, link.external_id, fields=names))
+
+
+def _trail(item: Decision) -> dict[str, Value]:
+    base = item.base
+    return {
+        "field": item.field,
+        "action": item.action.value,
+        "rule": item.rule,
+        "base": [base.alguna, base.external] if base else None,
+        "alguna": item.alguna,
+        "external": item.external,
+    }
+
+
+def _failing_target(context: PassContext, failure: RecordFailure) -> Side:
+    """The side a failed value was on its way to: its name is in the target's own spelling."""
+    externals = {plan.external_field for plan in context.plan.fields}
+    return Side.EXTERNAL if failure.field in externals else Side.ALGUNA
+
+
+def _question(context: PassContext, link: LinkState, result: MergeResult, views: Mapping[Side, SideView]) -> Question:
+    names = {plan.alguna_field: plan.external_field for plan in context.plan.fields}
+    times = {side: view.modified_at.isoformat() if view.modified_at else None for side, view in views.items()}
+    fields: list[dict[str, Value]] = [
+        {
+            "algunaField": item.field,
+            "externalField": names[item.field],
+            "base": item.base.alguna if item.base else None,
+            "alguna": item.alguna,
+            "external": item.external,
+            "algunaModifiedAt": link.waiting.get("alguna", {}).get(item.field) or times[Side.ALGUNA],
+            "externalModifiedAt": link.waiting.get("external", {}).get(item.field) or times[Side.EXTERNAL],
+        }
+        for item in result.conflicts
+    ]
+    return Question("fields", str(link.id), link.alguna_id, link.external_id, fields)
+
+
+def _deleted(context: PassContext, decided: Decided, link: LinkState, side: Side, read_at: datetime) -> None:
+    """Apply `onDelete` to a deletion seen by a read."""
+    target = side.other
+    policy = context.plan.on_delete.get(target, OnDelete.IGNORE)
+    reason = f"deleted on the {side} side"
+    if policy is OnDelete.ARCHIVE and OperationKind.ARCHIVE in context.facts[target].kinds:
+        key = operation_key(
+            context.scope, OperationKind.ARCHIVE, target, link.id_on(side), link.generation, link.revision
+        )
+        decided.planned.append(
+            Planned(
+                key,
+                OperationKind.ARCHIVE,
+                target,
+                link.id_on(side),
+                link.id_on(target),
+                None,
+                {},
+                {},
+                {},
+                link.id,
+                read_at,
+            )
+        )
+        return
+    if policy is not OnDelete.IGNORE:
+        decided.unlinked.append(link.id)
+    decided.tally.add(target, "skipped")
+    decided.endings.append(Ending(target, "skipped", link.alguna_id, link.external_id, reason))

@@ -1,0 +1,64 @@
+"""How activities are called: time-outs, heartbeats and retries, each with its reason; and the search attributes.
+
+Time-outs of one HTTP call (below 25 s) are shorter than the heartbeat time-out, so that a worker that lives is never
+taken for dead while it waits for a vendor.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from core import names
+
+INTEGRATION = SearchAttributeKey.for_keyword(names.SEARCH_INTEGRATION)
+PROVIDER = SearchAttributeKey.for_keyword(names.SEARCH_PROVIDER)
+ENTITY = SearchAttributeKey.for_keyword(names.SEARCH_ENTITY)
+TRIGGER = SearchAttributeKey.for_keyword(names.SEARCH_TRIGGER)
+OUTCOME = SearchAttributeKey.for_keyword(names.SEARCH_OUTCOME)
+
+
+class CallOptions(TypedDict, total=False):
+    """The options of an activity call."""
+
+    start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+HEARTBEAT = timedelta(seconds=30)
+"""A dead worker is noticed after this long."""
+
+STEP: CallOptions = {
+    # A chunk of 1,000 single writes at a vendor's slow pace fits; what was done is stored, so a retry only goes on.
+    "start_to_close_timeout": timedelta(minutes=30),
+    "heartbeat_timeout": HEARTBEAT,
+    # Passing failures are retried for about an hour; rate limits bring their own delay. A pass that still fails is
+    # shown as failed, and the next one settles and goes on where it stood.
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(minutes=2),
+        maximum_attempts=40,
+    ),
+}
+
+BOOKKEEPING: CallOptions = {
+    # A few store statements or signals.
+    "start_to_close_timeout": timedelta(seconds=30),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
+}
+
+
+def search_attributes(
+    integration_id: str, provider: str, entity: str | None = None, trigger: str | None = None
+) -> TypedSearchAttributes:
+    """The search attributes with which a workflow of ours starts."""
+    pairs = [SearchAttributePair(INTEGRATION, integration_id), SearchAttributePair(PROVIDER, provider)]
+    if entity is not None:
+        pairs.append(SearchAttributePair(ENTITY, entity))
+    if trigger is not None:
+        pairs.append(SearchAttributePair(TRIGGER, trigger))
+    return TypedSearchAttributes(pairs)

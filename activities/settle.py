@@ -1,0 +1,127 @@
+"""Settling requests whose outcome is unknown, before anything is read or merged (design 3.2; I2, I3, I7).
+
+A create is looked up by its marker: found, it is linked and merged; absent, it is sent again (the byte-identical
+request under its key where the vendor keeps keys, else in a new request). An update is never sent again blindly: the
+target is read, and what is there tells whether the update was carried out.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from activities.engine import Engine, PassContext
+from activities.outcomes import store_results
+from connectors.protocols import Connector, WriteRequest, WriteResult, WriteStatus
+from core.merge import LostUpdate, judge_lost_update
+from core.records import OperationKind, Record
+from store import writes
+from store.types import utc_now
+from store.writes import OpenOperation, OpenRequest
+
+
+async def settle(engine: Engine, context: PassContext) -> None:
+    """Settle the entity's open requests. Raises a SyncError when the vendor cannot be asked now."""
+    async with engine.db.session() as session:
+        open_requests = await writes.unsettled(session, context.scope)
+    for request in open_requests:
+        await _settle_one(engine, context, request)
+
+
+async def _settle_one(engine: Engine, context: PassContext, request: OpenRequest) -> None:
+    connector = context.connectors[request.side]
+    async with engine.db.session() as session:
+        opened = {item.operation.id: item for item in await writes.operations(session, request.operation_ids)}
+    creates = [item for item in opened.values() if item.operation.kind is OperationKind.CREATE]
+    others = [item for item in opened.values() if item.operation.kind is not OperationKind.CREATE]
+    results, fresh, absent = await _settle_creates(context, connector, creates)
+    more, seen, undone = await _settle_updates(context, connector, others)
+    replayed = await _replay(context, connector, request, opened, absent + undone)
+    if replayed is not None:
+        results, absent, undone = [*results, *replayed], [], []
+    async with engine.db.transaction() as session:
+        await writes.settle_request(session, request.id)
+        await store_results(session, context, opened, [*results, *more], fresh={**fresh, **seen}, certain=False)
+        await writes.plan_again(session, [item.operation.id for item in absent + undone])
+
+
+async def _settle_creates(
+    context: PassContext, connector: Connector, creates: list[OpenOperation]
+) -> tuple[list[WriteResult], dict[int, Record], list[OpenOperation]]:
+    """Look for what these creates made: results and records of those found, and the ones that are absent."""
+    if not creates:
+        return [], {}, []
+    target = creates[0].operation.target
+    found = await connector.find_created([item.operation for item in creates], context.plan.paths(target))
+    results, fresh = [], {}
+    for item in creates:
+        record = found.get(item.operation.id)
+        if record is None:
+            continue
+        # Our own row, untouched since: what it holds is what the vendor made of our values. Else a person edited it:
+        # what was sent is the base, and the record goes back to the merge as a newer change.
+        untouched = record if record.modified_by_us else None
+        results.append(WriteResult(item.operation.id, WriteStatus.DONE, record.id, untouched))
+        if untouched is None:
+            fresh[item.operation.id] = record
+    absent = [item for item in creates if item.operation.id not in found]
+    return results, fresh, absent
+
+
+async def _settle_updates(
+    context: PassContext, connector: Connector, updates: list[OpenOperation]
+) -> tuple[list[WriteResult], dict[int, Record], list[OpenOperation]]:
+    """Judge lost updates by what the targets hold now: results, records to merge again, and those not carried out."""
+    if not updates:
+        return [], {}, []
+    operation = updates[0].operation
+    ids = [item.operation.target_id for item in updates if item.operation.target_id]
+    now = await connector.read(operation.entity, ids, context.plan.paths(operation.target))
+    results, fresh, undone = [], {}, []
+    for item in updates:
+        record = now.get(item.operation.target_id or "")
+        if record is None or record.deleted:
+            gone = WriteStatus.DONE if item.operation.kind is OperationKind.ARCHIVE else WriteStatus.NOT_FOUND
+            results.append(WriteResult(item.operation.id, gone, item.operation.target_id))
+        elif item.operation.kind is OperationKind.ARCHIVE or _not_committed(item, record):
+            undone.append(item)
+        else:
+            results.append(WriteResult(item.operation.id, WriteStatus.DONE, item.operation.target_id))
+            fresh[item.operation.id] = record
+    return results, fresh, undone
+
+
+def _not_committed(item: OpenOperation, record: Record) -> bool:
+    operation = item.operation
+    sent = {name: value for name, value in operation.values.items() if name in record.fields}
+    if not sent:
+        # Only the marker was written: sending it again changes nothing else.
+        return True
+    return judge_lost_update(operation.expected, sent, record.fields) is LostUpdate.NOT_COMMITTED
+
+
+async def _replay(
+    context: PassContext,
+    connector: Connector,
+    request: OpenRequest,
+    opened: dict[int, OpenOperation],
+    missing: list[OpenOperation],
+) -> list[WriteResult] | None:
+    """Send the byte-identical request again, if all of it is missing and the vendor still knows its key."""
+    if not missing or len(missing) != len(request.operation_ids) or request.idempotency_key is None:
+        return None
+    if any(item.operation.kind is not OperationKind.CREATE for item in missing):
+        return None
+    age = utc_now() - (request.first_sent_at or utc_now())
+    if age >= timedelta(seconds=request.replay_seconds):
+        return None
+    again = WriteRequest(
+        request.operation_ids,
+        request.method,
+        request.path,
+        request.body,
+        request.idempotency_key,
+        request.replay_seconds,
+        request.headers,
+    )
+    operations = [opened[number].operation for number in request.operation_ids]
+    return await connector.send(again, operations, context.plan.paths(request.side))

@@ -1,0 +1,133 @@
+"""The transform step: merge the chunk's records and store the operations that follow (I3, I12).
+
+Everything that follows from one chunk is stored in one transaction, so a repeated attempt finds it done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from activities.announce import wake_conflicts
+from activities.contracts import ChunkRef, ChunkResult
+from activities.creating import decide_alone
+from activities.decided import Decided, Pair
+from activities.engine import Engine, PassContext
+from activities.merging import decide_pair
+from core.records import PARENT_OF, Record, Side
+from store import conflicts, errors, links, passes, staging, writes
+from store.links import LinkState
+from store.scope import Scope
+from store.staging import StagedRecord
+from store.tables.runs import Pass
+from store.tables.sync import Reading
+from store.types import utc_now
+
+MATCHED, TRANSFORMED = "claimed", "transformed"
+
+
+async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
+    """Merge the chunk's records and store operations, bases, conflicts and errors; see `SyncSteps.transform`."""
+    context = await engine.open(chunk.of)
+    async with engine.db.session() as session:
+        if await passes.chunk_state(session, chunk.of.pass_id, chunk.number) != MATCHED:
+            return ChunkResult(records=0, proceed=True)
+        staged = await staging.of_chunk(session, context.scope, chunk.of.pass_id, chunk.number)
+        states = await links.by_ids(session, sorted({item.link_id for item in staged if item.link_id is not None}))
+        decisions = await conflicts.decisions(session, context.scope, "fields", [str(number) for number in states])
+    parents = await _parents(engine, context, staged)
+    buried = await _buried(engine, context, staged)
+    decided = Decided()
+    read_at = await _read_at(engine, context)
+    for pair in _pairs(staged, states, decisions, read_at):
+        decide_pair(context, decided, pair)
+    for item in staged:
+        if item.link_id is None or item.link_id not in states:
+            tomb = buried.get((item.record.side, item.record.id))
+            decide_alone(context, decided, item, parents[item.record.side], tomb)
+    closed = await _store(engine, context, chunk, decided)
+    await wake_conflicts(engine, context, closed)
+    return ChunkResult(records=len(staged), proceed=bool(decided.planned))
+
+
+def _pairs(
+    staged: Iterable[StagedRecord],
+    states: Mapping[int, LinkState],
+    decisions: Mapping[str, Mapping[str, Any]],
+    read_at: Mapping[Side, datetime],
+) -> list[Pair]:
+    pairs: dict[int, Pair] = {}
+    for item in staged:
+        if item.link_id is not None and item.link_id in states:
+            fresh = Pair(states[item.link_id], {}, decisions.get(str(item.link_id)), read_at)
+            pairs.setdefault(item.link_id, fresh).staged[item.record.side] = item
+    return list(pairs.values())
+
+
+async def _parents(
+    engine: Engine, context: PassContext, staged: Iterable[StagedRecord]
+) -> dict[Side, dict[str, LinkState]]:
+    """The links of the parents of records that have no link, by the parent's id on the record's side."""
+    parent = PARENT_OF.get(context.ref.entity)
+    found: dict[Side, dict[str, LinkState]] = {side: {} for side in Side}
+    if parent is None:
+        return found
+    scope = Scope(context.scope.integration_id, parent)
+    async with engine.db.session() as session:
+        for side in Side:
+            ids = {item.record.parent_id for item in staged if item.record.side is side and item.record.parent_id}
+            found[side] = await links.active(session, scope, side, sorted(ids))
+    return found
+
+
+async def _buried(
+    engine: Engine, context: PassContext, staged: Iterable[StagedRecord]
+) -> dict[tuple[Side, str], LinkState]:
+    async with engine.db.session() as session:
+        return {
+            (side, record_id): tomb
+            for side in Side
+            for record_id, tomb in (
+                await links.tombstoned(session, context.scope, side, [r.id for r in _alone(staged) if r.side is side])
+            ).items()
+        }
+
+
+def _alone(staged: Iterable[StagedRecord]) -> list[Record]:
+    return [item.record for item in staged if item.link_id is None]
+
+
+async def _read_at(engine: Engine, context: PassContext) -> dict[Side, datetime]:
+    """Since when each side is known not to have changed, apart from what was staged: when its read began."""
+    async with engine.db.session() as session:
+        times = {side: await session.get(Reading, (context.ref.pass_id, side.value)) for side in Side}
+        known = await session.get(Pass, context.ref.pass_id)
+    fallback = known.started_at if known else utc_now()
+    return {side: reading.started_at if reading else fallback for side, reading in times.items()}
+
+
+async def _store(engine: Engine, context: PassContext, chunk: ChunkRef, decided: Decided) -> list[int]:
+    """Store all that was decided; return the ids of conflicts that ended."""
+    scope, pass_id, at = context.scope, chunk.of.pass_id, utc_now()
+    run_id = chunk.of.run_ids[0] if chunk.of.run_ids else None
+    async with engine.db.transaction() as session:
+        if await passes.chunk_state(session, pass_id, chunk.number) != MATCHED:
+            return []
+        await writes.plan(session, scope, pass_id, chunk.number, decided.planned, at)
+        await links.save(session, decided.links, at=at)
+        await links.tombstone(session, decided.unlinked, "deleted on the other side")
+        await conflicts.put(session, scope, decided.questions, run_id, at)
+        closed = await conflicts.close(session, scope, "fields", decided.answered, "resolved")
+        closed += await conflicts.close(session, scope, "fields", decided.untroubled, "closed")
+        await errors.open_errors(session, scope, run_id, decided.failed, at)
+        for side, kept in decided.remembered.items():
+            await links.remember_unlinked(session, scope, side, kept, context.config_version)
+        await passes.record_endings(session, scope, pass_id, decided.endings, at)
+        await passes.record_trails(session, scope, pass_id, decided.trails, at)
+        await passes.add_counts(session, pass_id, decided.tally)
+        await staging.park(session, decided.parked)
+        await passes.set_chunk_state(session, pass_id, chunk.number, TRANSFORMED)
+        if not decided.planned:
+            await staging.drop_chunk(session, pass_id, chunk.number)
+    return closed

@@ -1,0 +1,231 @@
+"""The write step: send the chunk's operations in vendor-sized requests and store every outcome (I2, I3, I7).
+
+The order is always the same: take the leases, look at targets whose read is old, drop those that moved, store the
+requests, send them, store the outcomes with their effects. A reply that does not come leaves its request open; the next
+attempt settles it before it sends anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from activities.contracts import ChunkRef, ChunkResult
+from activities.engine import Engine, PassContext
+from activities.outcomes import store_results
+from activities.settle import settle
+from connectors.protocols import Connector, Current, WriteRequest, WriteResult, WriteStatus
+from core.errors import AuthExpired, ErrorType, RateLimit, RecordFailure, SyncError, Transient
+from core.records import OperationKind, Record, Side
+from core.values import is_blank
+from store import passes, staging, writes
+from store.passes import Tally
+from store.types import utc_now
+from store.writes import OpenOperation, Outgoing
+
+MAX_TRIES = 5
+RETRY_SECONDS = 0.5
+
+
+async def write(engine: Engine, chunk: ChunkRef) -> ChunkResult:
+    """Send what the chunk needs; see `SyncSteps.write`."""
+    context = await engine.open(chunk.of)
+    before = {side: connector.calls for side, connector in context.connectors.items()}
+    async with engine.db.transaction() as session:
+        epoch = await passes.next_epoch(session, chunk.of.pass_id, chunk.number)
+    await settle(engine, context)
+    sent = 0
+    for side in (Side.EXTERNAL, Side.ALGUNA):
+        sent += await _write_side(engine, context, chunk, epoch, side)
+    made = {side.value: connector.calls - before[side] for side, connector in context.connectors.items()}
+    async with engine.db.transaction() as session:
+        await passes.add_counts(session, chunk.of.pass_id, Tally(), made)
+        await staging.drop_chunk(session, chunk.of.pass_id, chunk.number)
+        await passes.set_chunk_state(session, chunk.of.pass_id, chunk.number, "written")
+    return ChunkResult(records=sent, proceed=False)
+
+
+async def _write_side(engine: Engine, context: PassContext, chunk: ChunkRef, epoch: int, side: Side) -> int:
+    """Send the operations towards one side, some requests at a time, until none is left; return how many."""
+    connector, sent = context.connectors[side], 0
+    while True:
+        async with engine.db.session() as session:
+            waiting = await writes.planned(session, chunk.of.pass_id, chunk.number, side)
+        if not waiting:
+            return sent
+        slots = asyncio.Semaphore(engine.options.sends[side])
+        batches = _batches(waiting, context.facts[side].batch)
+
+        async def send(batch: list[OpenOperation], slots: asyncio.Semaphore = slots) -> None:
+            async with slots:
+                await _write_batch(engine, context, chunk, epoch, connector, batch)
+
+        results = await asyncio.gather(*(send(batch) for batch in batches), return_exceptions=True)
+        _raise_worst([item for item in results if isinstance(item, BaseException)])
+        sent += len(waiting)
+        if any(item.tries for item in waiting):
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+def _batches(waiting: Sequence[OpenOperation], size: int) -> list[list[OpenOperation]]:
+    """Cut operations into batches of one kind. Those that share a parent resource stay together."""
+    ordered = sorted(waiting, key=lambda item: (item.operation.kind, item.operation.parent_id or "", item.operation.id))
+    batches: list[list[OpenOperation]] = []
+    for item in ordered:
+        last = batches[-1] if batches else None
+        same = last is not None and last[-1].operation.kind is item.operation.kind
+        joined = size == 1 and item.operation.parent_id is not None
+        together = last is not None and joined and last[-1].operation.parent_id == item.operation.parent_id
+        if last is not None and same and (len(last) < size or together):
+            last.append(item)
+        else:
+            batches.append([item])
+    return batches
+
+
+def _raise_worst(errors: list[BaseException]) -> None:
+    """Raise the error that decides what happens next: cancellation, then what needs a person, then the rest."""
+    if not errors:
+        return
+    order = (asyncio.CancelledError, AuthExpired, RateLimit, Transient, SyncError)
+    rank = {kind: number for number, kind in enumerate(order)}
+    raise min(errors, key=lambda item: next((rank[kind] for kind in order if isinstance(item, kind)), len(order)))
+
+
+async def _write_batch(
+    engine: Engine,
+    context: PassContext,
+    chunk: ChunkRef,
+    epoch: int,
+    connector: Connector,
+    batch: list[OpenOperation],
+) -> None:
+    """Write one batch under its leases."""
+    operations = [item.operation for item in batch]
+    async with engine.leases.hold(connector.leases(operations)):
+        current = await _look(engine, context, connector, batch)
+        early, fresh = _moved(batch, current)
+        opened = {item.operation.id: item for item in batch}
+        if early:
+            async with engine.db.transaction() as session:
+                await store_results(session, context, opened, early, fresh=fresh, certain=False)
+        settled = {result.operation_id for result in early}
+        rest = [item.operation for item in batch if item.operation.id not in settled]
+        requests = connector.plan(rest, current)
+        ids = await _store(engine, context, chunk, epoch, connector.side, requests)
+        for request_id, request in zip(ids, requests, strict=False):
+            await _send(engine, context, connector, request_id, request, opened)
+
+
+async def _look(
+    engine: Engine, context: PassContext, connector: Connector, batch: list[OpenOperation]
+) -> dict[int, Current]:
+    """Read the targets whose last read is too old to overwrite them on its word."""
+    now = utc_now()
+    limit = engine.options.stale_read_seconds
+    stale = [
+        item.operation
+        for item in batch
+        if connector.needs_current(item.operation, (now - item.read_at).total_seconds())
+        or (item.operation.kind is not OperationKind.CREATE and (now - item.read_at).total_seconds() > limit)
+    ]
+    if not stale:
+        return {}
+    return await connector.current(stale, context.plan.paths(connector.side))
+
+
+def _moved(batch: list[OpenOperation], current: Mapping[int, Current]) -> tuple[list[WriteResult], dict[int, Record]]:
+    """Find the operations whose target is not as the merge believed: they go back to the merge, or are gone."""
+    results: list[WriteResult] = []
+    fresh: dict[int, Record] = {}
+    for item in batch:
+        operation = item.operation
+        seen = current.get(operation.id)
+        if seen is None:
+            continue
+        record = seen.record
+        if operation.kind is OperationKind.CREATE:
+            if record is not None:
+                results.append(WriteResult(operation.id, WriteStatus.EXISTS, record.id))
+                fresh[operation.id] = record
+        elif record is None or record.deleted:
+            results.append(WriteResult(operation.id, WriteStatus.NOT_FOUND, operation.target_id))
+        elif any(_changed(record.fields.get(name), value) for name, value in operation.expected.items()):
+            results.append(WriteResult(operation.id, WriteStatus.MOVED, operation.target_id, record))
+    return results, fresh
+
+
+def _changed(now: object, expected: object) -> bool:
+    return now != expected and not (is_blank(now) and is_blank(expected))  # type: ignore[arg-type]
+
+
+async def _store(
+    engine: Engine,
+    context: PassContext,
+    chunk: ChunkRef,
+    epoch: int,
+    side: Side,
+    requests: Sequence[WriteRequest],
+) -> list[int]:
+    outgoing = [
+        Outgoing(
+            request.method,
+            request.path,
+            request.body,
+            request.headers,
+            request.idempotency_key,
+            request.replay_seconds,
+            request.operation_ids,
+        )
+        for request in requests
+    ]
+    async with engine.db.transaction() as session:
+        ids = await writes.store_requests(
+            session, context.scope, side, chunk.of.pass_id, chunk.number, epoch, outgoing, utc_now()
+        )
+    if requests and not ids:
+        raise Transient("a newer attempt has taken this chunk over")
+    return ids
+
+
+async def _send(
+    engine: Engine,
+    context: PassContext,
+    connector: Connector,
+    request_id: int,
+    request: WriteRequest,
+    opened: Mapping[int, OpenOperation],
+) -> None:
+    """Send one stored request and store its outcome. A lost reply leaves it open for `settle`."""
+    operations = [opened[number].operation for number in request.operation_ids]
+    try:
+        results = await connector.send(request, operations, context.plan.paths(connector.side))
+    except Transient as error:
+        if not error.outcome_unknown:
+            await _not_sent(engine, request_id, request)
+        raise
+    except (RateLimit, AuthExpired):
+        await _not_sent(engine, request_id, request)
+        raise
+    except SyncError as error:
+        failure = RecordFailure(error.type, error.message, vendor_code=error.vendor_code)
+        results = [WriteResult(item.id, WriteStatus.REJECTED, failure=failure) for item in operations]
+    results = [_give_up(item, opened[item.operation_id]) for item in results]
+    async with engine.db.transaction() as session:
+        await writes.settle_request(session, request_id)
+        await store_results(session, context, {item.id: opened[item.id] for item in operations}, results)
+
+
+async def _not_sent(engine: Engine, request_id: int, request: WriteRequest) -> None:
+    """The vendor certainly did nothing: the operations may go into a new request."""
+    async with engine.db.transaction() as session:
+        await writes.settle_request(session, request_id)
+        await writes.plan_again(session, request.operation_ids)
+
+
+def _give_up(result: WriteResult, item: OpenOperation) -> WriteResult:
+    """A row that is locked again and again becomes an open error instead of holding up its pass."""
+    if result.status is not WriteStatus.RETRY or item.tries < MAX_TRIES:
+        return result
+    failure = result.failure or RecordFailure(ErrorType.TRANSIENT, "not carried out after several tries")
+    return WriteResult(result.operation_id, WriteStatus.REJECTED, failure=failure)
