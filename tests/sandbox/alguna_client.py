@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from alguna import AsyncAlguna
+from alguna import AddressRequest, AsyncAlguna, ContactRequest, ContactResponse, CustomerResponse
 
 from sandbox.kit.testing import running_sandbox
+
+ADDRESS = AddressRequest(line1="1 Dock Road", city="Hull", state="East Yorkshire", postal_code="HU1 1AA", country="GBR")
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,22 @@ async def running_alguna() -> AsyncIterator[Running]:
         async with httpx.AsyncClient(timeout=20) as own:
             sdk = AsyncAlguna(base_url=granted["baseUrl"], api_key=granted["apiKey"], httpx_client=own)
             yield Running(url, granted["apiKey"], granted["webhookSecret"], sdk, http)
+
+
+def contact(email: str, primary: bool = True, contact_id: str | None = None) -> ContactRequest:
+    return ContactRequest(email=email, is_primary=primary, id=contact_id)
+
+
+def contacts_of(customer: CustomerResponse) -> list[ContactResponse]:
+    assert customer.contacts is not None
+    return customer.contacts
+
+
+async def new_customer(sdk: AsyncAlguna, *aliases: str) -> CustomerResponse:
+    return await sdk.customers.create(
+        name="Harbor Optics Ltd",
+        currency="GBP",
+        aliases=list(aliases),
+        billing_address=ADDRESS,
+        contacts=[contact("ap@harbor.example"), contact("ops@harbor.example", primary=False)],
+    )
