@@ -23,7 +23,6 @@ from sandbox.salesforce.setup import Setup
 from sandbox.salesforce.tokens import Tokens, account_in
 
 SETUP, ORG = "setup", "org"
-_CONCURRENT_REQUESTS = 5
 
 
 class SalesforceSandbox(Vendor):
@@ -118,13 +117,15 @@ class SalesforceSandbox(Vendor):
             self._people.delete(entity, record_id)
 
     def credentials(self, base_url: str) -> Record:
-        """A connected app of its own, with a consent that has just been given; the key is the org's."""
+        """A connected app of its own, with a consent that has just been given; the key is the org's.
+
+        Without `limits` while they are off.
+        """
         client = self._tokens.new_client()
         grant = self._tokens.new_grant(client.id, refreshable=True)
         session = self._tokens.new_session(grant)
         user = self._records.tables["User"].rows[self._records.user_id]
-        scale = self.limits.scale
-        return {
+        granted = {
             "instanceUrl": base_url,
             "baseUrl": base_url,
             "tokenUrl": f"{base_url}/services/oauth2/token",
@@ -135,8 +136,10 @@ class SalesforceSandbox(Vendor):
             "expiresAt": iso(session.expires),
             "username": user["Username"],
             "privateKey": self._oauth.private_pem(),
-            "limits": {"requestsPerDay": int(DAILY_REQUESTS * scale), "concurrent": int(_CONCURRENT_REQUESTS * scale)},
         }
+        if self.limits.enabled:
+            granted["limits"] = {"requestsPerDay": int(DAILY_REQUESTS * self.limits.scale)}
+        return granted
 
     def auth_action(self, action: str) -> None:
         if action == "expire_access_token":

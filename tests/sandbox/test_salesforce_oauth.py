@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from tests.sandbox.salesforce_org import Org, running_org
 
@@ -164,3 +166,24 @@ def test_an_inactive_user_and_a_forbidden_api(org: Org) -> None:
     refused = org.api("GET", "limits")
     assert refused.status_code == 401
     assert refused.json()[0]["message"] == "This session is not valid for use with the REST API"
+
+
+@pytest.mark.parametrize(
+    ("claims", "description"),
+    [
+        ({}, None),
+        ({"aud": "https://elsewhere.example"}, "Audience validation failed"),
+        ({"exp": -1}, "expired authorization code"),
+        ({"exp": 3600}, "expired authorization code"),
+        ({"sub": "stranger@plain.example"}, "user hasn't approved this consumer"),
+    ],
+)
+def test_assertions_are_checked(org: Org, claims: dict[str, str | int], description: str | None) -> None:
+    good = {"iss": org.credentials["clientId"], "sub": org.credentials["username"], "aud": org.url, "exp": 180}
+    told = {**good, **claims}
+    told["exp"] = int(time.time()) + int(told["exp"])
+    assertion = jwt.encode({"alg": "RS256"}, told, RSAKey.import_key(org.credentials["privateKey"]))
+    answer = org.token(grant_type="urn:ietf:params:oauth:grant-type:jwt-bearer", assertion=assertion)
+    assert answer.json().get("error_description") == description
+    assert answer.status_code == (200 if description is None else 400)
+    assert "refresh_token" not in answer.json()

@@ -1,18 +1,13 @@
-"""The Salesforce sandbox where clients leave off: cursors, conditions, partial failures, people, faults."""
+"""The Salesforce sandbox where clients leave off: cursors, conditions, Collections, Composite."""
 
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
-from threading import Thread
 from typing import Any
 
-import httpx
 import pytest
 
-from sandbox.kit.testing import SandboxThread
 from tests.sandbox.salesforce_org import DATA, Org, running_org
 
 
@@ -32,13 +27,6 @@ def org(running: Org) -> Org:
 
 def account(name: str, **values: Any) -> dict[str, Any]:
     return {"attributes": {"type": "Account"}, "Name": name, **values}
-
-
-def made(org: Org, name: str = "Plain", **values: Any) -> str:
-    response = org.api("POST", "sobjects/Account", json={"Name": name, **values})
-    assert response.status_code == 201, response.text
-    record_id: str = response.json()["id"]
-    return record_id
 
 
 # Queries
@@ -88,7 +76,7 @@ def test_keyset_walk_through_rows_of_one_second_misses_nothing(org: Org) -> None
 
 
 def test_late_commits_are_found_by_key_at_once_and_by_scans_only_later(org: Org) -> None:
-    record_id = made(org, "Early")
+    record_id = org.make("Early")
     org.behave(commitLagSeconds=1)
     org.control.patch(f"/_sandbox/records/accounts/{record_id}", json={"Name": "Late"})
     scan = "SELECT Name FROM Account WHERE SystemModstamp > 2020-01-01T00:00:00Z"
@@ -103,7 +91,7 @@ def test_late_commits_are_found_by_key_at_once_and_by_scans_only_later(org: Org)
 
 
 def test_hidden_fields_are_unknown(org: Org) -> None:
-    record_id = made(org)
+    record_id = org.make()
     org.set_up(hiddenFields=["Account.Phone"])
     described = org.api("GET", "sobjects/account/describe/").json()["fields"]
     assert "Phone" not in {field["name"] for field in described}
@@ -116,7 +104,7 @@ def test_hidden_fields_are_unknown(org: Org) -> None:
 
 
 def test_names_are_case_insensitive_and_slashes_may_trail(org: Org) -> None:
-    record_id = made(org, "Slash")
+    record_id = org.make("Slash")
     assert org.api("GET", f"sobjects/ACCOUNT/{record_id}/", params={"fields": "nAmE"}).json()["Name"] == "Slash"
     assert org.api("PATCH", f"sobjects/account/{record_id}", json={"phone": "1"}).status_code == 204
     assert org.query("select PHONE from account")["records"][0]["Phone"] == "1"
@@ -124,7 +112,7 @@ def test_names_are_case_insensitive_and_slashes_may_trail(org: Org) -> None:
 
 
 def test_conditions_on_rows(org: Org) -> None:
-    record_id = made(org)
+    record_id = org.make()
     row = org.api("GET", f"sobjects/Account/{record_id}")
     modified = datetime.fromisoformat(row.json()["LastModifiedDate"])
     assert row.headers["last-modified"] == format_datetime(modified, usegmt=True)
@@ -141,7 +129,7 @@ def test_conditions_on_rows(org: Org) -> None:
 
 
 def test_links_by_the_parents_external_id(org: Org) -> None:
-    parent = made(org, Alguna_Customer_ID__c="cus_1")
+    parent = org.make(Alguna_Customer_ID__c="cus_1")
     child = org.api(
         "POST", "sobjects/Contact", json={"LastName": "Rowan", "Account": {"Alguna_Customer_ID__c": "cus_1"}}
     ).json()["id"]
@@ -153,7 +141,7 @@ def test_links_by_the_parents_external_id(org: Org) -> None:
 
 
 def test_duplicate_rules_block_until_the_header_allows(org: Org) -> None:
-    first = made(org, "Same Name")
+    first = org.make("Same Name")
     org.set_up(duplicateRules=[{"sobject": "Account", "fields": ["Name"]}])
     refused = org.api("POST", "sobjects/Account", json={"Name": "same name"})
     assert refused.status_code == 400
@@ -186,7 +174,7 @@ def test_collections_upsert_by_key(org: Org) -> None:
 
 
 def test_collections_all_or_none_takes_everything_back(org: Org) -> None:
-    record_id = made(org, "Before")
+    record_id = org.make("Before")
     rows = [
         {"attributes": {"type": "Account"}, "id": record_id, "Name": "After"},
         {"attributes": {"type": "Account"}, "id": "001000000000001AAA", "Name": "Nobody"},
@@ -200,7 +188,7 @@ def test_collections_all_or_none_takes_everything_back(org: Org) -> None:
 
 
 def test_collections_read_and_delete_many(org: Org) -> None:
-    one, two = made(org, "One"), made(org, "Two")
+    one, two = org.make("One"), org.make("Two")
     body = {"ids": [two, "001000000000001AAA", one[:15]], "fields": ["Name"]}
     rows = org.api("POST", "composite/sobjects/Account", json=body).json()
     assert [row and row["Name"] for row in rows] == ["Two", None, "One"]
@@ -251,135 +239,15 @@ def test_composite_refers_to_what_came_before(org: Org) -> None:
         "NOT_FOUND",
     ]
     assert org.query("SELECT count() FROM Account")["totalSize"] == 1
+    stale = {"If-Unmodified-Since": "Tue, 10 Nov 2020 12:00:00 GMT"}
+    change: dict[str, Any] = {
+        "method": "PATCH",
+        "url": f"{DATA}/sobjects/Account/{replies['acc']['body']['id']}",
+        "referenceId": "a",
+    }
+    change |= {"body": {"Phone": "1"}, "httpHeaders": stale}
+    answers = org.api("POST", "composite", json={"compositeRequest": [change]}).json()["compositeResponse"]
+    assert answers[0]["httpStatusCode"] == 412
     batch = {"batchRequests": [{"method": "GET", "url": "v66.0/limits"}, {"method": "GET", "url": "v66.0/nothing"}]}
     result = org.api("POST", "composite/batch", json=batch).json()
     assert (result["hasErrors"], [one["statusCode"] for one in result["results"]]) == (True, [200, 404])
-
-
-# People, faults, the clock, other accounts, restarts
-
-
-def test_a_person_edits_under_another_name_and_can_restore_and_merge(org: Org) -> None:
-    ours = made(org, "Ours", Phone="1", AccountNumber="7")
-    theirs = org.control.post("/_sandbox/records/accounts", json={"Name": "Theirs"}).json()
-    assert theirs["LastModifiedById"] != org.api("GET", f"sobjects/Account/{ours}").json()["LastModifiedById"]
-    edited = org.control.put(f"/_sandbox/records/accounts/{ours}", json={"Name": "Edited"}).json()
-    assert (edited["Name"], edited["Phone"], edited["LastModifiedById"]) == ("Edited", None, theirs["LastModifiedById"])
-    refused = org.control.patch(f"/_sandbox/records/accounts/{ours}", json={"Email__c": "nonsense"})
-    assert (refused.status_code, refused.json()["detail"][:21]) == (400, "INVALID_EMAIL_ADDRESS")
-
-    org.control.delete(f"/_sandbox/records/accounts/{ours}")
-    assert org.control.get("/_sandbox/records/accounts").json()["total"] == 1
-    assert org.control.get("/_sandbox/records/accounts", params={"deleted": "true"}).json()["total"] == 2
-    org.control.patch(f"/_sandbox/records/accounts/{ours}", json={"IsDeleted": False})
-    child = org.api("POST", "sobjects/Contact", json={"LastName": "Moved", "AccountId": ours}).json()["id"]
-    org.control.patch(f"/_sandbox/records/accounts/{ours}", json={"MasterRecordId": theirs["Id"]})
-    rows = org.query("SELECT Id, MasterRecordId FROM Account WHERE IsDeleted = true", "queryAll")["records"]
-    assert [(row["Id"], row["MasterRecordId"]) for row in rows] == [(ours, theirs["Id"])]
-    assert org.api("GET", f"sobjects/Contact/{child}").json()["AccountId"] == theirs["Id"]
-
-
-def test_a_limit_holds_as_long_as_the_fault_says(org: Org) -> None:
-    rule = {"match": {"path": "/query"}, "fault": "rate_limit", "times": 1, "retryAfter": 0.5}
-    org.control.post("/_sandbox/faults", json=rule)
-    refused = org.api("GET", "query", params={"q": "SELECT Id FROM Account"})
-    assert refused.status_code == 403
-    assert refused.json() == [
-        {
-            "message": "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
-            "errorCode": "REQUEST_LIMIT_EXCEEDED",
-        }
-    ]
-    assert "retry-after" not in refused.headers
-    assert org.api("GET", "limits").status_code == 403
-    time.sleep(0.6)
-    assert org.api("GET", "limits").status_code == 200
-
-
-def test_a_dropped_reply_leaves_the_write(org: Org) -> None:
-    org.control.post("/_sandbox/faults", json={"match": {"method": "POST"}, "fault": "drop_after_commit", "times": 1})
-    with pytest.raises(httpx.TransportError):
-        org.api("POST", "sobjects/Account", json={"Name": "Written"})
-    assert org.query("SELECT Name FROM Account")["records"][0]["Name"] == "Written"
-
-
-def test_the_clock_can_be_wrong(org: Org) -> None:
-    org.behave(clockSkewSeconds=-3600)
-    row = org.api("GET", f"sobjects/Account/{made(org)}").json()
-    behind = datetime.now(UTC) - datetime.fromisoformat(row["SystemModstamp"])
-    assert timedelta(minutes=59) < behind < timedelta(minutes=61)
-
-
-def test_accounts_are_told_apart_by_their_tokens(org: Org) -> None:
-    made(org)
-    other = org.control.get("/_sandbox/credentials", params={"account": "two"}).json()
-    asked = org.api("GET", "query", params={"q": "SELECT Id FROM Account"}, token=other["accessToken"])
-    assert asked.json()["totalSize"] == 0
-    form = {"grant_type": "refresh_token", "refresh_token": other["refreshToken"]}
-    client = (other["clientId"], other["clientSecret"])
-    tokens = org.control.post("/services/oauth2/token", data=form, auth=client).json()
-    assert tokens["access_token"].split("!")[1].startswith("two.")
-
-
-def test_seeds_know_their_parents_and_themselves(org: Org) -> None:
-    contacts = org.seed("contacts", 4)
-    accounts = org.seed("accounts", 2)
-    assert org.seed("accounts", 2) == accounts
-    rows = org.query("SELECT AccountId, Alguna_Contact_ID__c FROM Contact ORDER BY Id")["records"]
-    assert {row["AccountId"] for row in rows} == set(accounts)
-    assert {row["Alguna_Contact_ID__c"] for row in rows} == {None}
-    assert len(set(contacts)) == 4
-    deal = org.api("GET", f"sobjects/Opportunity/{org.seed('subscriptions', 1)[0]}").json()
-    assert deal["AccountId"] == accounts[0]
-    assert org.query("SELECT count() FROM Account")["totalSize"] == 2
-
-
-def test_outbound_messages_are_sent_until_acknowledged(org: Org) -> None:
-    received: list[bytes] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            received.append(self.rfile.read(int(self.headers["Content-Length"])))
-            answer = b"<Ack>true</Ack>" if len(received) > 1 else b"<Ack>false</Ack>"
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Keep quiet."""
-
-    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        org.control.post("/_sandbox/webhooks", json={"url": f"http://127.0.0.1:{server.server_port}/hook"})
-        record_id = made(org, "Tom & Co")
-        deadline = time.monotonic() + 10
-        while org.control.get("/_sandbox/webhooks").json()["sent"] == 0:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        server.shutdown()
-    assert len(received) == 2
-    assert received[0] == received[1]
-    assert f"<sf:Id>{record_id}</sf:Id><sf:Name>Tom &amp; Co</sf:Name>".encode() in received[0]
-    assert b"<OrganizationId>00D" in received[0]
-
-
-def test_the_data_directory_keeps_rows_and_grants(tmp_path: Path) -> None:
-    first = SandboxThread("salesforce", data_dir=tmp_path)
-    first.start()
-    with httpx.Client(base_url=first.url, trust_env=False) as client:
-        known = client.get("/_sandbox/credentials").json()
-        ids = client.post("/_sandbox/seed", json={"entity": "accounts", "count": 3, "seed": 7}).json()["ids"]
-    first.stop()
-    second = SandboxThread("salesforce", data_dir=tmp_path)
-    second.start()
-    with httpx.Client(base_url=second.url, trust_env=False) as client:
-        headers = {"Authorization": f"Bearer {known['accessToken']}"}
-        rows = client.get(f"{DATA}/query", params={"q": "SELECT Id FROM Account"}, headers=headers).json()["records"]
-        assert [row["Id"] for row in rows] == ids
-        made_id = client.post(f"{DATA}/sobjects/Account", json={"Name": "New"}, headers=headers).json()["id"]
-        assert made_id not in ids
-        form = {"grant_type": "refresh_token", "refresh_token": known["refreshToken"]}
-        app = (known["clientId"], known["clientSecret"])
-        assert client.post("/services/oauth2/token", data=form, auth=app).status_code == 200
-    second.stop()
