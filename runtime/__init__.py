@@ -1,0 +1,1 @@
+"""What worker and starter share: settings, logging, and the way to Temporal."""

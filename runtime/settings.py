@@ -1,0 +1,78 @@
+"""The settings: `EXTERNAL_SYNC_*` variables and `.env`. Temporal's own `TEMPORAL_*` are read by `runtime.temporal`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "EXTERNAL_SYNC_"
+
+
+class MissingSettings(Exception):
+    """Settings that this part of the service cannot start without."""
+
+
+class Settings(BaseSettings):
+    """All settings with their defaults; an empty variable counts as absent. Secrets do not show in a repr."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", validate_default=True
+    )
+
+    data_dir: Path = Path(".external-sync")
+    database_url: str = Field(default_factory=lambda data: f"sqlite:///{data['data_dir']}/external-sync.db")
+    api_key: SecretStr | None = None
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    alguna_base_url: str | None = None
+    alguna_api_key: SecretStr | None = None
+    alguna_webhook_secret: SecretStr | None = None
+    public_url: str = "http://localhost:8080"
+    webhook_allow_private: bool = False
+
+    temporal_ui_url: str = "http://localhost:8233"
+    task_queue: str = "external-sync"
+    metrics_address: str | None = None
+    """Where the worker's Temporal metrics are served for Prometheus, as host:port; nowhere when absent."""
+
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    chunk_size: int = Field(default=1000, ge=1, le=10_000)
+    """Records of one chunk, the unit of the visible activities."""
+    fetch_size: int = Field(default=5000, ge=1, le=50_000)
+    """Records that one fetch activity stages at most."""
+    window: int = Field(default=2, ge=1, le=50)
+    """Chunks of one pass that are worked on at a time."""
+    stale_read_seconds: float = Field(default=10, ge=0)
+    """Targets that were read longer ago than this are read again before they are written."""
+    heartbeat_seconds: float = Field(default=30, ge=1)
+    """A worker that is silent for this long is taken for dead."""
+
+    @field_validator("encryption_keys", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [key.strip() for key in value.split(",") if key.strip()] if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("public_url", "temporal_ui_url", "alguna_base_url")
+    @classmethod
+    def _without_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else value
+
+    def keys(self) -> list[str]:
+        """The encryption keys in clear, newest first, as `store.crypto.Vault` takes them."""
+        return [key.get_secret_value() for key in self.encryption_keys]
+
+
+def require(settings: Settings, *names: str) -> None:
+    """Raise MissingSettings that lists every one of the named settings (`alguna_api_key`, …) that is absent."""
+    missing = [f"{PREFIX}{name.upper()}" for name in names if not getattr(settings, name)]
+    if missing:
+        raise MissingSettings(f"set {', '.join(missing)} in the environment or in .env (see .env.example)")
