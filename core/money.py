@@ -86,7 +86,8 @@ def parse_amount(text: str, currency: str | None, locale: str) -> Decimal:
         plain = plain.replace(word, "")
     plain = _BLANKS.sub(" ", plain).strip().replace("\u2212", "-")
     negative = plain.startswith("-") or plain.endswith("-")
-    plain = plain.strip("- ")
+    if negative:
+        plain = (plain[1:] if plain.startswith("-") else plain[:-1]).strip()
     if not _amount_pattern(name).fullmatch(plain):
         raise FieldValidation(f"{text!r:.80} is not an amount" + (f" in {currency}" if currency else ""))
     whole, _, fraction = plain.partition(get_decimal_symbol(name))
