@@ -36,6 +36,7 @@ class PassRef(BaseModel, frozen=True):
     entity: Entity
     mode: Mode
     run_ids: list[str] = Field(default_factory=list)
+    heartbeat_seconds: float = 30.0
 
 
 class ChunkRef(BaseModel, frozen=True):
@@ -92,6 +93,7 @@ class PassRequest(BaseModel, frozen=True):
     mode: Mode
     run_id: str | None = None
     requester: str | None = None
+    heartbeat_seconds: float = 30.0
 
 
 class PassFinished(BaseModel, frozen=True):

@@ -44,6 +44,7 @@ class EngineOptions:
     stale_read_seconds: float = 10.0
     max_rounds: int = 5
     sends: dict[Side, int] = field(default_factory=lambda: {Side.ALGUNA: 8, Side.EXTERNAL: 2})
+    heartbeat_seconds: float = 30.0
     task_queue: str = "external-sync"
 
 

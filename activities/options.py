@@ -28,22 +28,22 @@ class CallOptions(TypedDict, total=False):
     retry_policy: RetryPolicy
 
 
-HEARTBEAT = timedelta(seconds=30)
-"""A dead worker is noticed after this long."""
+def step_options(heartbeat_seconds: float) -> CallOptions:
+    """The options of fetch, match, transform and write. A dead worker is noticed after `heartbeat_seconds`."""
+    return {
+        # A chunk of 1,000 single writes at a vendor's slow pace fits; what was done is stored, so a retry only goes on.
+        "start_to_close_timeout": timedelta(minutes=30),
+        "heartbeat_timeout": timedelta(seconds=heartbeat_seconds),
+        # Passing failures are retried for about an hour; rate limits bring their own delay. A pass that still fails is
+        # shown as failed, and the next one settles and goes on where it stood.
+        "retry_policy": RetryPolicy(
+            initial_interval=timedelta(seconds=1),
+            backoff_coefficient=2.0,
+            maximum_interval=timedelta(minutes=2),
+            maximum_attempts=40,
+        ),
+    }
 
-STEP: CallOptions = {
-    # A chunk of 1,000 single writes at a vendor's slow pace fits; what was done is stored, so a retry only goes on.
-    "start_to_close_timeout": timedelta(minutes=30),
-    "heartbeat_timeout": HEARTBEAT,
-    # Passing failures are retried for about an hour; rate limits bring their own delay. A pass that still fails is
-    # shown as failed, and the next one settles and goes on where it stood.
-    "retry_policy": RetryPolicy(
-        initial_interval=timedelta(seconds=1),
-        backoff_coefficient=2.0,
-        maximum_interval=timedelta(minutes=2),
-        maximum_attempts=40,
-    ),
-}
 
 BOOKKEEPING: CallOptions = {
     # A few store statements or signals.

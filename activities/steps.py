@@ -112,6 +112,7 @@ class Steps(SyncSteps, RunSteps, ConflictSteps):
 
     async def _request(self, request: PassRequest) -> None:
         entity = request.entity.value
+        request = request.model_copy(update={"heartbeat_seconds": self._engine.options.heartbeat_seconds})
         await self._engine.temporal.start_workflow(
             names.ENTITY_SYNC,
             id=names.entity_sync_id(request.integration_id, request.entity),

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         Wait,
     )
     from activities.interfaces import RunSteps, SyncSteps
-    from activities.options import BOOKKEEPING, OUTCOME, STEP
+    from activities.options import BOOKKEEPING, OUTCOME, step_options
     from core import names
 
 RECHECK = timedelta(minutes=10)
@@ -105,6 +105,7 @@ class EntitySync:
             entity=first.entity,
             mode=first.mode,
             run_ids=sorted({item.run_id for item in requests if item.run_id}),
+            heartbeat_seconds=first.heartbeat_seconds,
         )
         failed = await self._pass(of)
         for item in requests:
@@ -154,7 +155,7 @@ class EntitySync:
         while True:
             try:
                 return await workflow.execute_activity_method(
-                    SyncSteps.fetch, of, summary=f"{of.entity} {of.mode}", **STEP
+                    SyncSteps.fetch, of, summary=f"{of.entity} {of.mode}", **step_options(of.heartbeat_seconds)
                 )
             except ActivityError as error:
                 await self._wait_or_raise(of, error)
@@ -193,7 +194,10 @@ class EntitySync:
         while True:
             try:
                 result = await workflow.execute_activity_method(
-                    steps[name], chunk, summary=f"{chunk.of.entity} chunk {chunk.number}", **STEP
+                    steps[name],
+                    chunk,
+                    summary=f"{chunk.of.entity} chunk {chunk.number}",
+                    **step_options(chunk.of.heartbeat_seconds),
                 )
             except ActivityError as error:
                 await self._wait_or_raise(chunk.of, error)

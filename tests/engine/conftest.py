@@ -1,0 +1,48 @@
+"""A Temporal server per test session and a fresh world per test."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from runtime.dev_server import start_dev_server
+from tests.engine.world import Sandboxes, World, make_world
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Temporal server with a persistent file."""
+    folder = tmp_path_factory.mktemp("temporal")
+    server = asyncio.run(start_dev_server(folder=folder, port=free_port(), ui_port=None))
+    yield server.address
+    asyncio.run(server.stop())
+
+
+@pytest.fixture
+async def boxes() -> AsyncIterator[Sandboxes]:
+    """Both sandboxes, empty."""
+    made = Sandboxes()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def world(tmp_path: Path, temporal_address: str, boxes: Sandboxes) -> AsyncIterator[World]:
+    """A connected service without a configuration."""
+    made = await make_world(tmp_path, temporal_address, boxes, heartbeat_seconds=3, chunk_size=100)
+    yield made
+    made.end_processes()
+    await made.services.close()

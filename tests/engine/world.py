@@ -1,0 +1,225 @@
+"""A whole External Sync in one test: real Temporal, real store, both sandboxes, the worker in process or as processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from activities.contracts import Mode, RunRequest
+from connectors.registry import provider_spec
+from core import names
+from core.config import IntegrationConfig
+from core.records import Entity
+from runtime.settings import Settings
+from runtime.wiring import Services, open_services
+from sandbox.kit.testing import SandboxThread
+from store import runs
+from store.connections import ALGUNA
+from store.crypto import Vault
+from store.links import count_active
+from store.scope import Scope
+from store.tables.runs import Run
+from worker import make_engine, make_worker
+
+INTEGRATION = "int_salesforce"
+ROOT = Path(__file__).parents[2]
+
+
+class Sandboxes:
+    """Both sandboxes, reached as a person would: by their control API."""
+
+    def __init__(self) -> None:
+        self.alguna = SandboxThread("alguna")
+        self.salesforce = SandboxThread("salesforce")
+        self.http = httpx.AsyncClient(timeout=60, trust_env=False)
+
+    async def start(self) -> None:
+        await asyncio.gather(*(asyncio.to_thread(box.start) for box in (self.alguna, self.salesforce)))
+
+    async def stop(self) -> None:
+        await self.http.aclose()
+        await asyncio.gather(*(asyncio.to_thread(box.stop) for box in (self.alguna, self.salesforce)))
+
+    async def control(self, system: str, method: str, path: str, body: object = None) -> Any:
+        """Call the control API of `alguna` or `salesforce`."""
+        box = self.alguna if system == "alguna" else self.salesforce
+        reply = await self.http.request(method, f"{box.url}/_sandbox/{path}", json=body)
+        reply.raise_for_status()
+        return reply.json() if reply.content else None
+
+    async def seed(self, system: str, entity: str, count: int, *, seed: int = 7, offset: int = 0) -> list[str]:
+        body = {"entity": entity, "count": count, "seed": seed, "offset": offset}
+        ids: list[str] = (await self.control(system, "POST", "seed", body))["ids"]
+        return ids
+
+    async def records(self, system: str, entity: str, *, deleted: bool = False) -> list[dict[str, Any]]:
+        """All raw records of an entity."""
+        rows: list[dict[str, Any]] = []
+        while True:
+            path = f"records/{entity}?limit=1000&offset={len(rows)}" + ("&deleted=true" if deleted else "")
+            page = await self.control(system, "GET", path)
+            rows += page["data"]
+            if len(rows) >= page["total"] or not page["data"]:
+                return rows
+
+    async def edit(self, system: str, entity: str, record_id: str, **changes: object) -> None:
+        """Edit a record as a person would in the vendor's own pages."""
+        await self.control(system, "PATCH", f"records/{entity}/{record_id}", changes)
+
+    async def calls(self, system: str) -> list[dict[str, Any]]:
+        """All calls since the log was last cleared."""
+        data: list[dict[str, Any]] = (await self.control(system, "GET", "calls"))["data"]
+        return data
+
+    async def clear_calls(self) -> None:
+        for system in ("alguna", "salesforce"):
+            await self.control(system, "DELETE", "calls")
+
+    async def writes(self) -> list[tuple[str, str]]:
+        """The writing calls since the log was cleared: (method, path). Token calls and reads by POST are none."""
+        found = []
+        for system in ("alguna", "salesforce"):
+            for call in await self.calls(system):
+                reads = call["method"] == "POST" and "composite/sobjects/" in call["path"]
+                if call["method"] not in ("GET", "HEAD") and "oauth2" not in call["path"] and not reads:
+                    found.append((call["method"], call["path"]))
+        return found
+
+
+class World:
+    """The service under test, around a store, a Temporal server and the sandboxes."""
+
+    def __init__(self, boxes: Sandboxes, services: Services, client: Client, settings: Settings, address: str) -> None:
+        self.boxes = boxes
+        self.services = services
+        self.client = client
+        self.settings = settings
+        self.address = address
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    @contextlib.asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        """A worker in this process."""
+        engine = make_engine(self.services, self.client)
+        async with make_worker(self.client, engine):
+            yield
+        await engine.close()
+
+    def spawn_worker(self) -> subprocess.Popen[bytes]:
+        """A worker as a process of its own, to be killed."""
+        env = {
+            **os.environ,
+            "EXTERNAL_SYNC_DATABASE_URL": self.settings.database_url,
+            "EXTERNAL_SYNC_DATA_DIR": str(self.settings.data_dir),
+            "EXTERNAL_SYNC_ENCRYPTION_KEYS": ",".join(self.settings.keys()),
+            "EXTERNAL_SYNC_TASK_QUEUE": self.settings.task_queue,
+            "EXTERNAL_SYNC_HEARTBEAT_SECONDS": str(self.settings.heartbeat_seconds),
+            "EXTERNAL_SYNC_CHUNK_SIZE": str(self.settings.chunk_size),
+            "EXTERNAL_SYNC_LOG_LEVEL": "WARNING",
+            "TEMPORAL_ADDRESS": self.address,
+        }
+        log = (self.settings.data_dir / f"worker-{len(self.processes)}.log").open("wb")
+        process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=env, stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
+
+    def end_processes(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.wait()
+
+    async def connect(self) -> None:
+        """Store both connections with fresh grants."""
+        alguna = await self.boxes.control("alguna", "GET", "credentials")
+        limits = alguna.pop("limits")
+        await self.services.connections.put_credentials(ALGUNA, ALGUNA, alguna, None, limits=limits)
+        external = await self.boxes.control("salesforce", "GET", "credentials")
+        limits = external.pop("limits")
+        await self.services.connections.create_integration(
+            INTEGRATION, "salesforce", external, "org", limits=limits
+        )
+
+    async def reconnect(self) -> None:
+        """Store fresh credentials of the external side and tell the writers."""
+        external = await self.boxes.control("salesforce", "GET", "credentials")
+        external.pop("limits")
+        await self.services.connections.put_credentials(INTEGRATION, "salesforce", external, "org")
+        for entity in Entity:
+            with contextlib.suppress(Exception):
+                await self.client.get_workflow_handle(names.entity_sync_id(INTEGRATION, entity)).signal(
+                    names.RECONNECTED
+                )
+
+    async def configure(self, *entities: str, **more: Any) -> None:
+        """Store a configuration with the provider's templates, changed by `more` (camelCase keys of the API)."""
+        spec = provider_spec("salesforce")
+        document: dict[str, Any] = {
+            "entities": list(entities),
+            "mappings": {name: spec.templates()[Entity(name)] for name in entities},
+            "matching": {name: {"entity": name, "rules": spec.match_rules()[Entity(name)]} for name in entities},
+            **more,
+        }
+        config = IntegrationConfig.model_validate(document)
+        await self.services.configs.save(INTEGRATION, config.model_dump(mode="json", by_alias=True))
+
+    async def start(self, mode: Mode = Mode.INCREMENTAL, entities: list[Entity] | None = None) -> WorkflowHandle[Any, Any]:
+        """Start a run; return its workflow."""
+        run_id = f"sync_{uuid4().hex}"
+        request = RunRequest(
+            integration_id=INTEGRATION, trigger="manual", mode=mode, entities=entities, run_id=run_id
+        )
+        return await self.client.start_workflow(
+            names.INTEGRATION_SYNC, request, id=names.run_workflow_id(run_id), task_queue=self.settings.task_queue
+        )
+
+    async def sync(self, mode: Mode = Mode.INCREMENTAL, *, timeout: float = 90) -> Run:
+        """Carry out a run and return its row."""
+        handle = await self.start(mode)
+        async with asyncio.timeout(timeout):
+            await handle.result()
+        return await self.run_row(handle)
+
+    async def run_row(self, handle: WorkflowHandle[Any, Any]) -> Run:
+        async with self.services.db.session() as session:
+            row = await session.get(Run, handle.id.removeprefix("run/"))
+        assert row is not None
+        return row
+
+    async def counts(self, run: Run) -> dict[str, dict[str, Any]]:
+        """The counts of a run by entity."""
+        async with self.services.db.session() as session:
+            return {item.entity: item.counts for item in await runs.passes_of(session, run.id)}
+
+    async def linked(self, entity: Entity = Entity.ACCOUNTS) -> int:
+        async with self.services.db.session() as session:
+            return await count_active(session, Scope(INTEGRATION, entity))
+
+
+async def make_world(folder: Path, address: str, boxes: Sandboxes, **settings: Any) -> World:
+    """Make a world with an empty store on a task queue of its own."""
+    chosen = Settings(
+        data_dir=folder,
+        database_url=f"sqlite:///{folder}/store.db",
+        encryption_keys=Vault.new_key(),
+        task_queue=f"test-{uuid4().hex[:8]}",
+        **settings,
+    )
+    services = open_services(chosen)
+    await services.db.migrate()
+    client = await Client.connect(address, data_converter=pydantic_data_converter)
+    world = World(boxes, services, client, chosen, address)
+    await world.connect()
+    return world

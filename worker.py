@@ -1,0 +1,116 @@
+"""The worker: hosts the workflows and the activities. Run it with `external-sync worker` or `python -m worker`.
+
+The composition root: settings -> store -> connectors -> engine -> Temporal worker. SIGTERM and SIGINT drain it: no new
+activity begins, running ones get time to store what they did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.engine import Engine, EngineOptions
+from activities.failures import FailureInterceptor
+from activities.steps import Steps
+from runtime.logging import setup_logging
+from runtime.settings import Settings
+from runtime.temporal import connect, register_search_attributes
+from runtime.wiring import Services, open_services, seed_alguna
+from workflows.conflict_resolution import ConflictResolution
+from workflows.entity_sync import EntitySync
+from workflows.integration_sync import IntegrationSync
+
+log = structlog.get_logger(__name__)
+
+DRAIN = timedelta(seconds=20)
+
+
+def make_engine(services: Services, client: Client) -> Engine:
+    """Join the services to an engine."""
+    settings = services.settings
+    options = EngineOptions(
+        chunk_size=settings.chunk_size,
+        fetch_size=settings.fetch_size,
+        window=settings.window,
+        stale_read_seconds=settings.stale_read_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        task_queue=settings.task_queue,
+    )
+    return Engine(
+        services.db, services.connections, services.configs, services.leases, services.connector, client, options
+    )
+
+
+def make_worker(client: Client, engine: Engine) -> Worker:
+    """Make the Temporal worker that serves the engine's task queue."""
+    steps = Steps(engine)
+    return Worker(
+        client,
+        task_queue=engine.options.task_queue,
+        workflows=[IntegrationSync, EntitySync, ConflictResolution],
+        activities=[
+            steps.fetch,
+            steps.match,
+            steps.transform,
+            steps.write,
+            steps.plan_run,
+            steps.request_pass,
+            steps.end_pass,
+            steps.finish_run,
+            steps.apply_resolution,
+            steps.conflict_status,
+        ],
+        interceptors=[FailureInterceptor(engine)],
+        max_concurrent_activities=20,
+        graceful_shutdown_timeout=DRAIN,
+        max_heartbeat_throttle_interval=timedelta(seconds=5),
+    )
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then drain."""
+    services = open_services(settings)
+    try:
+        await services.db.migrate()
+        await seed_alguna(services)
+        client = await connect(settings)
+        await register_search_attributes(client)
+        engine = make_engine(services, client)
+        async with make_worker(client, engine):
+            log.info("worker_ready", task_queue=settings.task_queue, pid=os.getpid())
+            await stop.wait()
+            log.info("worker_draining")
+        await engine.close()
+    finally:
+        await services.close()
+
+
+async def main() -> None:
+    """Run until a signal says stop."""
+    settings = Settings()
+    setup_logging(settings.log_format, settings.log_level)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, stop)
+
+
+if __name__ == "__main__":
+    code = 0
+    try:
+        asyncio.run(main())
+    except Exception:
+        log.exception("worker_failed")
+        code = 1
+    # The Temporal runtime's threads can abort an interpreter that exits the usual way (sdk-python issue 300).
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
