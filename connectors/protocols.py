@@ -100,7 +100,8 @@ class WriteRequest:
     """One HTTP call that carries operations, exactly as it will be sent; stored before it is sent.
 
     `body` is the exact JSON text. `idempotency_key` is None where the vendor has no such thing; `replay_seconds` is how
-    long the byte-identical request may be sent again under its key (0: never).
+    long the byte-identical request may be sent again under its key (0: never). An empty `method` stands for operations
+    that the system could not take: nothing is sent, and `send` tells their outcome without a call.
     """
 
     operation_ids: tuple[int, ...]
@@ -232,6 +233,10 @@ class ProviderSpec(Protocol):
 
     def templates(self) -> Mapping[Entity, list[dict[str, object]]]:
         """Return the default field mappings per entity, in the shape of api.md's `mappings`."""
+        ...
+
+    def match_rules(self) -> Mapping[Entity, list[dict[str, object]]]:
+        """Return the default match rules per entity, in order, in the shape of api.md's `matching.rules`."""
         ...
 
 

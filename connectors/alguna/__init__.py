@@ -1,0 +1,1 @@
+"""The Alguna connector, on Alguna's official SDK."""

@@ -1,0 +1,134 @@
+"""Alguna's facts as data: entities, fields, markers, limits of one call (Alguna sheet 1 and 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from connectors.protocols import EntityFacts
+from core.errors import FieldValidation
+from core.records import Entity, OperationKind
+from core.schema import FieldSchema
+
+# The largest page of any v2 list (sheet 1.4).
+PAGE_ROWS = 100
+# An Idempotency-Key is kept 24 hours (sheet 1.3); an hour less, so that no re-send meets its end.
+REPLAY_SECONDS = 23 * 3600
+# Rows with a time this close before the cursor are read again: times are of whole seconds in places (sheet 1.7).
+OVERLAP_SECONDS = 10
+
+ALIASES = "aliases"
+EMAIL = "email"
+METADATA = "metadata."
+REVENUE_FIELDS = frozenset({"mrr", "arr", "acv"})
+ADDRESS_PARTS = {
+    "billingAddress.line1": "line1",
+    "billingAddress.line2": "line2",
+    "billingAddress.city": "city",
+    "billingAddress.state": "state",
+    "billingAddress.postalCode": "postal_code",
+    "billingAddress.country": "country",
+}
+OPTIONAL_ADDRESS_PARTS = frozenset({"line2"})
+
+_CREATE, _UPDATE, _ARCHIVE = OperationKind.CREATE, OperationKind.UPDATE, OperationKind.ARCHIVE
+
+
+def marker_key(integration_id: str) -> str:
+    """Return the metadata key under which a subscription carries this integration's external id."""
+    return f"external_sync_{integration_id}"
+
+
+def facts_of(entity: Entity, integration_id: str) -> EntityFacts:
+    """Return the facts of an entity. Raises `FieldValidation` for one that is not synced.
+
+    A customer's marker is the alias `{integration id}:{external id}`, so its field is `aliases`; written or looked up
+    there, a plain external id stands for that alias. A contact has no place for a marker (sheet 2.10).
+    """
+    if entity is Entity.ACCOUNTS:
+        kinds = frozenset({_CREATE, _UPDATE})
+        return EntityFacts("customer", ALIASES, None, kinds, True, 1e-6, batch=1, pull_with=(Entity.CONTACTS,))
+    if entity is Entity.CONTACTS:
+        kinds = frozenset({_CREATE, _UPDATE, _ARCHIVE})
+        return EntityFacts("contact", None, "accountId", kinds, True, 1e-6, batch=PAGE_ROWS)
+    if entity is Entity.SUBSCRIPTIONS:
+        kinds = frozenset({_CREATE, _UPDATE})
+        marker = METADATA + marker_key(integration_id)
+        return EntityFacts("subscription", marker, "customerId", kinds, True, 1e-6, batch=1)
+    raise FieldValidation(f"{entity.value} of Alguna cannot be synced yet")
+
+
+class SubscriptionFields(dict[str, FieldSchema]):
+    """Fields by name; any `metadata.…` key counts as a text field, because that object is free (sheet 2.5)."""
+
+    def __missing__(self, name: str) -> FieldSchema:
+        """Make up the schema of a metadata key."""
+        if name.startswith(METADATA) and len(name) > len(METADATA):
+            return FieldSchema(name, name, "text")
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        """Say whether there is, or may be, such a field."""
+        return super().__contains__(name) or (isinstance(name, str) and name.startswith(METADATA))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the schema of a field, metadata keys included."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+def _fields(*fields: FieldSchema) -> dict[str, FieldSchema]:
+    return {field.name: field for field in fields}
+
+
+def _read_only(kind: str, names: Iterable[str]) -> list[FieldSchema]:
+    return [FieldSchema(name, _label(name), kind, read_only=True) for name in names]
+
+
+def _text(name: str, **more: Any) -> FieldSchema:
+    return FieldSchema(name, _label(name), "text", **more)
+
+
+def _label(name: str) -> str:
+    """Alguna has no labels: `billingAddress.postalCode` reads `Billing address postal code`."""
+    spaced = "".join(f" {char.lower()}" if char.isupper() else char for char in name.replace(".", " "))
+    return spaced[:1].upper() + spaced[1:]
+
+
+FIELDS: dict[Entity, dict[str, FieldSchema]] = {
+    Entity.ACCOUNTS: _fields(
+        *_read_only("id", ["id"]),
+        _text("name", required=True),
+        _text("currency", required=True, max_length=3),
+        FieldSchema(ALIASES, "Aliases", "list"),
+        *(_text(path) for path in ADDRESS_PARTS),
+        *(_text(name) for name in ("email", "firstName", "lastName")),
+        *_read_only("text", ["taxCountry", "taxId", "taxReason", "taxStatus", "taxType"]),
+        *_read_only("number", ["taxRate"]),
+        *_read_only("currency", ["mrr"]),
+        *_read_only("datetime", ["createdAt", "updatedAt"]),
+    ),
+    Entity.CONTACTS: _fields(
+        *_read_only("id", ["id"]),
+        _text("email", required=True),
+        _text("firstName"),
+        _text("lastName"),
+        FieldSchema("isPrimary", "Is primary", "boolean"),
+        FieldSchema("emailPreferences", "Email preferences", "list"),
+        FieldSchema("accountId", "Account id", "id", required=True, create_only=True),
+    ),
+    Entity.SUBSCRIPTIONS: SubscriptionFields(
+        _fields(
+            *_read_only("id", ["id", "planId"]),
+            _text("name"),
+            _text("currency", max_length=3, create_only=True),
+            FieldSchema("customerId", "Customer id", "id", required=True, create_only=True),
+            FieldSchema("status", "Status", "picklist", read_only=True, options=("draft", "active", "canceled")),
+            *_read_only("currency", sorted(REVENUE_FIELDS)),
+            *_read_only("date", ["startDate", "endDate"]),
+            *_read_only("datetime", ["activatedAt", "createdAt", "updatedAt"]),
+        )
+    ),
+}

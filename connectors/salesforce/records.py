@@ -1,0 +1,94 @@
+"""From Salesforce's rows to records, and from values to what Salesforce will store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from connectors.protocols import parse_time
+from connectors.salesforce.ids import normalise_id
+from connectors.salesforce.schema import ObjectSchema
+from connectors.salesforce.spec import facts_of
+from connectors.values import as_number, as_value, canonical, iso
+from core.errors import Transient
+from core.records import Entity, Record, Side
+from core.values import Value
+
+_AUDIT = ("Id", "IsDeleted", "LastModifiedById", "LastModifiedDate", "SystemModstamp")
+_DECIMALS = frozenset({"currency", "double", "percent"})
+_IDS = frozenset({"id", "reference"})
+
+
+def columns(entity: Entity, schema: ObjectSchema, wanted: Collection[str]) -> list[str]:
+    """Return the fields to select: what a record needs, and those wanted that the org has; sorted, each once."""
+    facts = facts_of(entity)
+    own = {*_AUDIT, *(name for name in (facts.marker, facts.parent) if name is not None)}
+    return schema.known({*own, *wanted})
+
+
+def to_record(
+    entity: Entity, schema: ObjectSchema, row: Mapping[str, Any], wanted: Collection[str], me: str | None
+) -> Record:
+    """Return a row as a record. `modified_at` is LastModifiedDate, which roll-ups do not move (sheet 2.2).
+
+    A field that the org has not, or hides from us, is left out.
+    """
+    facts = facts_of(entity)
+    record_id = normalise_id(str(row.get("Id")))
+    if record_id is None:
+        raise Transient(f"Salesforce sent a row of {facts.object_name} without an id")
+    author = row.get("LastModifiedById")
+    parent = row.get(facts.parent) if facts.parent else None
+    marker = row.get(facts.marker) if facts.marker else None
+    return Record(
+        side=Side.EXTERNAL,
+        entity=entity,
+        id=record_id,
+        fields={name: field_value(row[name], schema.fields[name].type) for name in schema.known(wanted) if name in row},
+        modified_at=parse_time(row.get("LastModifiedDate") or row.get("SystemModstamp")),
+        modified_by_us=None if me is None or author is None else normalise_id(str(author)) == normalise_id(me),
+        deleted=bool(row.get("IsDeleted")),
+        parent_id=normalise_id(str(parent)) if parent else None,
+        marker=str(marker) if marker else None,
+    )
+
+
+def field_value(raw: Any, kind: str) -> Value:
+    """Return a wire value as a field value: exact numbers, times in UTC, ids in 18 characters."""
+    if raw is None:
+        return None
+    if kind in _DECIMALS:
+        return as_number(raw)
+    if kind in _IDS:
+        return normalise_id(str(raw)) or str(raw)
+    if kind == "datetime":
+        at = parse_time(str(raw))
+        return None if at is None else iso(at)
+    return as_value(raw)
+
+
+def stored_form(schema: ObjectSchema | None, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return values as Salesforce keeps them: text trimmed and blank text null (sheet 8), numbers cut to their scale.
+
+    Without a schema only what holds for every text is done.
+    """
+    return {name: _stored(schema, name, value) for name, value in values.items()}
+
+
+def _stored(schema: ObjectSchema | None, name: str, value: Value) -> Value:
+    field = schema.fields.get(name) if schema else None
+    kind = field.type if field else None
+    if field is not None and (kind in _DECIMALS or kind in ("int", "long")):
+        number = as_number(value)
+        if number is None:
+            return value if value not in ("", None) else None
+        rounded = number.quantize(Decimal(1).scaleb(-field.scale), rounding=ROUND_HALF_UP)
+        return int(rounded) if kind in ("int", "long") else canonical(rounded)
+    if kind == "boolean":
+        return bool(value) if value is None or isinstance(value, bool) else value
+    if kind in _IDS and isinstance(value, str):
+        return normalise_id(value) or value or None
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n").strip() or None
+    return value
