@@ -63,7 +63,7 @@ class Pair:
         confirms: bool = True,
         knows_author: bool = True,
     ) -> MergeResult:
-        """Merge, write, move the bases. `store` is what the vendor makes of a value, `confirms`: its response shows it."""
+        """Merge, write, move the bases. `store`: what the vendor makes of values; `confirms`: its response shows it."""
         author = {side: self.written[side] if knows_author else None for side in Side}
         result = merge(
             self.plan,
