@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 from temporalio.client import Client
 
-from activities.contracts import PassRef
+from activities.contracts import Mode, PassRef
 from connectors.protocols import Connector, EntityFacts
 from core.config import IntegrationConfig, plan
 from core.errors import FieldValidation
@@ -52,7 +53,7 @@ class EngineOptions:
 class PassContext:
     """One pass at work: its plan under one version of the configuration, each side's facts, and the connectors.
 
-    `currency` is that of new Alguna records, where it is known.
+    `currency` is that of new Alguna records, where it is known. `full` says that both sides are read completely.
     """
 
     ref: PassRef
@@ -64,6 +65,7 @@ class PassContext:
     facts: dict[Side, EntityFacts]
     connectors: dict[Side, Connector]
     currency: str | None
+    full: bool
 
     @property
     def marks(self) -> bool:
@@ -98,6 +100,7 @@ class Engine:
         self.leases = leases
         self._connect = connect
         self._connectors: dict[tuple[str, str], tuple[int, Connector]] = {}
+        self._currencies: WeakKeyDictionary[Connector, str | None] = WeakKeyDictionary()
         self._lock = asyncio.Lock()
 
     async def connector(self, provider: str, connection_id: str, integration_id: str) -> Connector:
@@ -132,11 +135,13 @@ class Engine:
         scope = Scope(ref.integration_id, ref.entity)
         version, config = await self._config(ref)
         async with self.db.transaction() as session:
+            # The first pass of an entity is a full one: matching needs both sides complete (design 3.5).
+            first = ref.mode is Mode.INCREMENTAL and not await passes.has_cursors(session, scope)
             known = await passes.open_pass(
                 session,
                 scope,
                 ref.pass_id,
-                mode=ref.mode.value,
+                mode=(Mode.FULL if first else ref.mode).value,
                 run_ids=ref.run_ids,
                 config_version=version,
                 at=utc_now(),
@@ -146,7 +151,8 @@ class Engine:
         if known.config_version != version:
             version = known.config_version
             config = await self._config_at(ref.integration_id, version)
-        return await self._context(ref, integration.provider, sides, version, config)
+        context = await self._context(ref, integration.provider, sides, version, config)
+        return replace(context, full=known.mode == Mode.FULL.value)
 
     async def child(self, context: PassContext, entity: Entity) -> PassContext:
         """The context of another entity of the same integration, under the same configuration."""
@@ -177,9 +183,7 @@ class Engine:
     ) -> PassContext:
         facts = {side: connector.facts(ref.entity) for side, connector in sides.items()}
         schemas = {side: await connector.describe(ref.entity) for side, connector in sides.items()}
-        options = config.entity_options.get(Entity.ACCOUNTS)
-        currency = options.default_currency if options else None
-        currency = currency or await sides[Side.EXTERNAL].default_currency()
+        currency = await self._currency(config, sides[Side.EXTERNAL])
         compiled = plan(
             config,
             ref.entity,
@@ -199,4 +203,16 @@ class Engine:
             facts=facts,
             connectors=sides,
             currency=currency,
+            full=False,
         )
+
+    async def _currency(self, config: IntegrationConfig, external: Connector) -> str | None:
+        """The currency of new Alguna records: the configured one, else the provider account's own, asked once."""
+        options = config.entity_options.get(Entity.ACCOUNTS)
+        if options is not None and options.default_currency:
+            return options.default_currency
+        if not config.direction.allows(Side.ALGUNA):
+            return None
+        if external not in self._currencies:
+            self._currencies[external] = await external.default_currency()
+        return self._currencies[external]

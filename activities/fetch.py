@@ -101,19 +101,18 @@ async def read_records(context: PassContext, side: Side, ids: list[str]) -> dict
 async def _read_sides(engine: Engine, context: PassContext) -> bool:
     """Read both sides further at once; return whether there is more to read."""
     async with engine.db.transaction() as session:
-        full = context.ref.mode is Mode.FULL or not await passes.has_cursors(session, context.scope)
-        await _reuse_scan(session, context, full)
-    unfinished = await asyncio.gather(*(_read_side(engine, context, side, full) for side in Side))
+        await _reuse_scan(session, context)
+    unfinished = await asyncio.gather(*(_read_side(engine, context, side) for side in Side))
     return any(unfinished)
 
 
-async def _reuse_scan(session: AsyncSession, context: PassContext, full: bool) -> None:
+async def _reuse_scan(session: AsyncSession, context: PassContext) -> None:
     """Count the Alguna scan that the parent's pass of the same run has made for this entity too."""
     shared = await passes.shared_scan(session, context.ref.run_ids, context.ref.entity, Side.ALGUNA)
     if shared is None:
         return
     pass_id, at = context.ref.pass_id, utc_now()
-    reading = await passes.reading(session, pass_id, Side.ALGUNA, full=full, at=at)
+    reading = await passes.reading(session, pass_id, Side.ALGUNA, full=context.full, at=at)
     if reading.complete:
         return
     await passes.advance(session, pass_id, Side.ALGUNA, position=None, cursor=shared.cursor, complete=True)
@@ -122,11 +121,11 @@ async def _reuse_scan(session: AsyncSession, context: PassContext, full: bool) -
     await passes.add_counts(session, pass_id, tally)
 
 
-async def _read_side(engine: Engine, context: PassContext, side: Side, full: bool) -> bool:
+async def _read_side(engine: Engine, context: PassContext, side: Side) -> bool:
     """Read one side for one slice; every page is committed together with its position. Return whether more is left."""
     connector, entity = context.connectors[side], context.ref.entity
     async with engine.db.transaction() as session:
-        reading = await passes.reading(session, context.ref.pass_id, side, full=full, at=utc_now())
+        reading = await passes.reading(session, context.ref.pass_id, side, full=context.full, at=utc_now())
         cursor = await passes.cursor(session, context.scope, side)
     if reading.complete:
         return False

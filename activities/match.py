@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import ChunkRef, ChunkResult, Mode
+from activities.contracts import ChunkRef, ChunkResult
 from activities.engine import Engine, PassContext
 from activities.fetch import read_records
 from core.errors import FieldValidation
@@ -67,7 +67,7 @@ async def _find(engine: Engine, context: PassContext, alone: Sequence[StagedReco
     async with engine.db.session() as session:
         keys = {(rule, key) for record in keyed for rule, key in record.keys.items()}
         known = await links.sharing_keys(session, context.scope, keys)
-    if context.ref.mode is not Mode.FULL:
+    if not context.full:
         known += await _ask_external(engine, context, rest, findings)
     mine = {(record.side, record.id) for record in keyed}
     pool = keyed + [record for record in known if (record.side, record.id) not in mine]

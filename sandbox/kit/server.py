@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import re
+from email.utils import format_datetime
 from pathlib import Path
 
 from starlette.requests import Request
@@ -105,6 +106,7 @@ class Sandbox:
             await _cut(receive, send)
             return
         call.status = response.status_code
+        response.headers["date"] = format_datetime(account.vendor.clock.now(), usegmt=True)
         await response(scope, receive, send)
 
     async def _respond(

@@ -88,6 +88,7 @@ def _config(sandbox: Sandbox) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        date_header=False,
         ws="none",
         log_level="warning",
         timeout_keep_alive=60,

@@ -144,10 +144,10 @@ class World:
     async def connect(self) -> None:
         """Store both connections with fresh grants."""
         alguna = await self.boxes.control("alguna", "GET", "credentials")
-        limits = alguna.pop("limits")
+        limits = alguna.pop("limits", {})
         await self.services.connections.put_credentials(ALGUNA, ALGUNA, alguna, None, limits=limits)
         external = await self.boxes.control("salesforce", "GET", "credentials")
-        limits = external.pop("limits")
+        limits = external.pop("limits", {})
         await self.services.connections.create_integration(
             INTEGRATION, "salesforce", external, "org", limits=limits
         )
@@ -155,7 +155,7 @@ class World:
     async def reconnect(self) -> None:
         """Store fresh credentials of the external side and tell the writers."""
         external = await self.boxes.control("salesforce", "GET", "credentials")
-        external.pop("limits")
+        external.pop("limits", None)
         await self.services.connections.put_credentials(INTEGRATION, "salesforce", external, "org")
         for entity in Entity:
             with contextlib.suppress(Exception):
