@@ -45,16 +45,17 @@ def facts_of(entity: Entity, integration_id: str) -> EntityFacts:
     A customer's marker is the alias `{integration id}:{external id}`, so its field is `aliases`; written or looked up
     there, a plain external id stands for that alias. A contact has no place for a marker (sheet 2.10).
     """
+    # Times come with whole seconds in places (sheet 1.7), so closer ones count as equal.
     if entity is Entity.ACCOUNTS:
         kinds = frozenset({_CREATE, _UPDATE})
-        return EntityFacts("customer", ALIASES, None, kinds, True, 1e-6, batch=1, pull_with=(Entity.CONTACTS,))
+        return EntityFacts("customer", ALIASES, None, kinds, True, 1.0, batch=1, pull_with=(Entity.CONTACTS,))
     if entity is Entity.CONTACTS:
         kinds = frozenset({_CREATE, _UPDATE, _ARCHIVE})
-        return EntityFacts("contact", None, "accountId", kinds, True, 1e-6, batch=PAGE_ROWS)
+        return EntityFacts("contact", None, "accountId", kinds, True, 1.0, batch=PAGE_ROWS)
     if entity is Entity.SUBSCRIPTIONS:
         kinds = frozenset({_CREATE, _UPDATE})
         marker = METADATA + marker_key(integration_id)
-        return EntityFacts("subscription", marker, "customerId", kinds, True, 1e-6, batch=1)
+        return EntityFacts("subscription", marker, "customerId", kinds, True, 1.0, batch=1)
     raise FieldValidation(f"{entity.value} of Alguna cannot be synced yet")
 
 

@@ -143,15 +143,38 @@ def _contacts_request(
 ) -> tuple[WriteRequest | None, list[WriteResult]]:
     """One PATCH with the customer's whole list; operations whose contact is gone get their outcome here."""
     context = current[operations[0].id].context or {}
-    present = context.get("contacts")
-    edited = edit_contacts(operations, present if isinstance(present, list) else [])
+    listed = context.get("contacts")
+    present = listed if isinstance(listed, list) else []
+    operations, doubles = _without_doubles(operations, present)
+    edited = edit_contacts(operations, present)
     missing = [one for one in operations if one.id in edited.missing]
     left = [one for one in operations if one.id not in edited.missing]
-    gone = [_gone(one) for one in missing]
+    gone = [*doubles, *(_gone(one) for one in missing)]
     if not left:
         return None, gone
     path = f"customers/{quote(customer_id, safe='')}"
     return _request(left, "PATCH", path, {"contacts": list(edited.contacts)}, str(context.get("version"))), gone
+
+
+def _without_doubles(
+    operations: Sequence[Operation], present: Sequence[Mapping[str, Any]]
+) -> tuple[list[Operation], list[WriteResult]]:
+    """Set aside creates of contacts whose email the customer has already, or would get twice."""
+    emails = {str(one.get("email")).casefold(): str(one.get("id")) for one in present}
+    kept: list[Operation] = []
+    doubles: list[WriteResult] = []
+    for operation in operations:
+        email = str(operation.values.get("email")).casefold()
+        if operation.kind is not OperationKind.CREATE or email not in emails:
+            kept.append(operation)
+        elif emails[email]:
+            doubles.append(WriteResult(operation.id, WriteStatus.EXISTS, emails[email]))
+        else:
+            failure = RecordFailure(ErrorType.DUPLICATE, "two new contacts of one customer have this email", "email")
+            doubles.append(WriteResult(operation.id, WriteStatus.REJECTED, failure=failure))
+        if operation.kind is OperationKind.CREATE:
+            emails.setdefault(email, "")
+    return kept, doubles
 
 
 def _gone(operation: Operation) -> WriteResult:

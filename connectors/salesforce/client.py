@@ -92,7 +92,10 @@ class SalesforceClient:
         read_only: bool = False,
         accept: frozenset[int] = frozenset(),
     ) -> httpx.Response:
-        """Make one call with a living session; return a success or a status in `accept`, raise all else."""
+        """Make one call with a living session; return a success, raise all else.
+
+        A status in `accept` is returned too, unless its body says that it is about the caller and not about a record.
+        """
         credentials = await self._access.credentials()
         for _ in range(_TRIES):
             response = await self._send(credentials, method, path, body, headers, read_only)
@@ -102,7 +105,7 @@ class SalesforceClient:
         else:
             raise await self._access.expire(credentials, "Salesforce refuses sessions that it has just given")
         await self._note_usage(response)
-        if response.is_success or response.status_code in accept:
+        if response.is_success or (response.status_code in accept and _of_record(response)):
             self._backoff.reset()
             return response
         error = self._error(response)
@@ -212,6 +215,12 @@ def _refuses_session(response: httpx.Response) -> bool:
         failures = failures_of(response)
         return not (failures and failures[0].wrong_session)
     return response.status_code == 403 and "Bad_OAuth_Token" in response.text
+
+
+def _of_record(response: httpx.Response) -> bool:
+    """An empty 412 is about the record that the call names; else the body decides."""
+    failures = failures_of(response)
+    return not failures[0].of_connection if failures else response.status_code == 412
 
 
 def _json_of(response: httpx.Response) -> Any:

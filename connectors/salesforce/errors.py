@@ -75,6 +75,8 @@ _ERRORS: dict[ErrorType, type[SyncError]] = {
     ErrorType.DUPLICATE: Duplicate,
     ErrorType.PERMISSION: Permission,
 }
+# Refusals of the caller, not of a row, though a row's call may get them.
+_OF_CONNECTION = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "FUNCTIONALITY_NOT_ENABLED"})
 _WRONG_SESSION = "not valid for use with the REST API"
 _DUPLICATE = re.compile(r"duplicate value found: (\S+) duplicates value on record with id: (\w+)")
 _RECORD_ID = re.compile(r"\b[a-zA-Z0-9]{15}(?:[A-Z0-5]{3})?\b")
@@ -93,6 +95,12 @@ class Failure:
     def wrong_session(self) -> bool:
         """A session that no renewal makes valid: policy or IP range forbids it (sheet 1.5)."""
         return _WRONG_SESSION in self.message
+
+    @property
+    def of_connection(self) -> bool:
+        """Whether the caller was refused, so that no other row would fare better."""
+        kind = self.type()
+        return kind in (ErrorType.RATE_LIMIT, ErrorType.AUTH_EXPIRED) or self.code in _OF_CONNECTION
 
     def type(self, status: int = 400) -> ErrorType:
         """Return the error type of this failure."""

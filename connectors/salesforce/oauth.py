@@ -34,9 +34,11 @@ def token_url(values: Mapping[str, str]) -> str:
 
 def base_url(values: Mapping[str, str]) -> str:
     """Return where the connection's API calls go. Raises `FieldValidation` when the credentials do not say."""
-    url = values.get("instanceUrl") or values.get("baseUrl")
-    if not url:
-        raise FieldValidation("credentials.instanceUrl is missing")
+    url = values.get("instanceUrl") or values.get("baseUrl") or ""
+    if not url.startswith(("https://", "http://")):
+        raise FieldValidation("credentials.instanceUrl must be a URL such as https://example.my.salesforce.com")
+    if httpx.URL(url).host.endswith(".lightning.force.com"):
+        raise FieldValidation("credentials.instanceUrl must be the org's My Domain URL, not its Lightning address")
     return url.rstrip("/")
 
 

@@ -20,7 +20,7 @@ from connectors.protocols import FetchRequest, Page, parse_time
 from connectors.salesforce.client import QueryPage, SalesforceClient
 from connectors.salesforce.cursors import Cursor, Position
 from connectors.salesforce.ids import normalise_id
-from connectors.salesforce.records import columns, to_record
+from connectors.salesforce.records import Rows, columns
 from connectors.salesforce.schema import ObjectSchema, Schemas
 from connectors.salesforce.soql import in_lists, literal, query_path, text_literal, time_literal
 from connectors.salesforce.spec import API, READ_ROWS, URI_BYTES, facts_of
@@ -56,7 +56,8 @@ class SalesforceReader:
                     return Page([], None, Cursor.after(probe.started, cursor.recent).dump())
             soql = _changes(entity, schema, wanted, window, position)
         found = await self._query(entity, soql, deleted=cursor is not None)
-        records = [to_record(entity, schema, row, wanted, me) for row in found.rows]
+        mapper = Rows(entity, schema, wanted, me)
+        records = [mapper.record(row) for row in found.rows]
         started = position.started if position else found.started
         following = Cursor.after(started, {})
         recent = following.count(found.rows, me) + Counter(position.recent if position else {})
@@ -79,7 +80,8 @@ class SalesforceReader:
             if not isinstance(answer, list):
                 raise Transient("Salesforce's answer to a read by ids cannot be read")
             rows += [row for row in answer if isinstance(row, dict)]
-        records = {record.id: record for record in (to_record(entity, schema, row, fields, me) for row in rows)}
+        mapper = Rows(entity, schema, fields, me)
+        records = {record.id: record for record in map(mapper.record, rows)}
         missing = [text_literal(one) for one in ordered if one not in records]
         for record in await self._select(entity, schema, fields, "Id IN ", missing, deleted=True):
             records[record.id] = record
@@ -107,7 +109,7 @@ class SalesforceReader:
         deleted: bool = False,
     ) -> list[Record]:
         """All rows that meet `condition (literals)`, in as few queries as their size allows."""
-        me = await self._client.user_id()
+        mapper = Rows(entity, schema, fields, await self._client.user_id())
         select = _select_from(entity, schema, fields, [f"Id > {text_literal(_FIRST_ID)}", condition], "Id")
         records: list[Record] = []
         for among in in_lists(literals, URI_BYTES - len(query_path(select, deleted=True))):
@@ -115,7 +117,7 @@ class SalesforceReader:
             while True:
                 conditions = [f"Id > {text_literal(last)}", condition + among]
                 page = await self._query(entity, _select_from(entity, schema, fields, conditions, "Id"), deleted)
-                records += [to_record(entity, schema, row, fields, me) for row in page.rows]
+                records += map(mapper.record, page.rows)
                 if page.done:
                     break
                 last = str(_last(page)["Id"])

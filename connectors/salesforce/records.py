@@ -27,31 +27,39 @@ def columns(entity: Entity, schema: ObjectSchema, wanted: Collection[str]) -> li
     return schema.known({*own, *wanted})
 
 
-def to_record(
-    entity: Entity, schema: ObjectSchema, row: Mapping[str, Any], wanted: Collection[str], me: str | None
-) -> Record:
-    """Return a row as a record. `modified_at` is LastModifiedDate, which roll-ups do not move (sheet 2.2).
+class Rows:
+    """Turns one object's rows into records with the wanted fields.
 
-    A field that the org has not, or hides from us, is left out.
+    `modified_at` is LastModifiedDate, which roll-ups do not move (sheet 2.2). A field that the org has not, or hides
+    from us, is left out.
     """
-    facts = facts_of(entity)
-    record_id = normalise_id(str(row.get("Id")))
-    if record_id is None:
-        raise Transient(f"Salesforce sent a row of {facts.object_name} without an id")
-    author = row.get("LastModifiedById")
-    parent = row.get(facts.parent) if facts.parent else None
-    marker = row.get(facts.marker) if facts.marker else None
-    return Record(
-        side=Side.EXTERNAL,
-        entity=entity,
-        id=record_id,
-        fields={name: field_value(row[name], schema.fields[name].type) for name in schema.known(wanted) if name in row},
-        modified_at=parse_time(row.get("LastModifiedDate") or row.get("SystemModstamp")),
-        modified_by_us=None if me is None or author is None else normalise_id(str(author)) == normalise_id(me),
-        deleted=bool(row.get("IsDeleted")),
-        parent_id=normalise_id(str(parent)) if parent else None,
-        marker=str(marker) if marker else None,
-    )
+
+    def __init__(self, entity: Entity, schema: ObjectSchema, wanted: Collection[str], me: str | None) -> None:
+        """Take the entity, its object, the field names wanted, and the id of the user whom we write as."""
+        self._entity = entity
+        self._facts = facts_of(entity)
+        self._types = {name: schema.fields[name].type for name in schema.known(wanted)}
+        self._me = normalise_id(me) if me else None
+
+    def record(self, row: Mapping[str, Any]) -> Record:
+        """Return one row as a record. Raises `Transient` for a row without an id."""
+        record_id = normalise_id(str(row.get("Id")))
+        if record_id is None:
+            raise Transient(f"Salesforce sent a row of {self._facts.object_name} without an id")
+        author = row.get("LastModifiedById")
+        parent = row.get(self._facts.parent) if self._facts.parent else None
+        marker = row.get(self._facts.marker) if self._facts.marker else None
+        return Record(
+            side=Side.EXTERNAL,
+            entity=self._entity,
+            id=record_id,
+            fields={name: field_value(row[name], kind) for name, kind in self._types.items() if name in row},
+            modified_at=parse_time(row.get("LastModifiedDate") or row.get("SystemModstamp")),
+            modified_by_us=None if self._me is None or author is None else normalise_id(str(author)) == self._me,
+            deleted=bool(row.get("IsDeleted")),
+            parent_id=normalise_id(str(parent)) if parent else None,
+            marker=str(marker) if marker else None,
+        )
 
 
 def field_value(raw: Any, kind: str) -> Value:

@@ -7,6 +7,8 @@ alone goes to the row itself, where `If-Unmodified-Since` guards it (sheet 4.2).
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import format_datetime
 from typing import Any
@@ -25,8 +27,10 @@ from core.values import Value
 
 _COLLECTIONS = f"{API}/composite/sobjects"
 _METHODS = {OperationKind.CREATE: "POST", OperationKind.UPDATE: "PATCH", OperationKind.ARCHIVE: "DELETE"}
+_RECORDS = '"records":['
+_COLUMN = re.compile(r"\[line:1, column:(\d+)\]")
 # Statuses of a single row's call that are its outcome, not the connection's.
-_ROW_STATUSES = frozenset({400, 404, 409, 412})
+_ROW_STATUSES = frozenset({400, 403, 404, 409, 412})
 
 
 def plan(operations: Sequence[Operation], current: Mapping[int, Current]) -> list[WriteRequest]:
@@ -159,4 +163,25 @@ def _whole(response: httpx.Response, request: WriteRequest, ordered: Sequence[Op
     if response.status_code == 412:
         moved = RecordFailure(ErrorType.CONFLICT, "the record was changed meanwhile", vendor_code="412")
         return [WriteResult(one.id, WriteStatus.MOVED, target_id=one.target_id, failure=moved) for one in ordered]
-    return [refusal(one, failure) for one in ordered]
+    guilty = _unreadable_row(request.body, failure) if len(ordered) > 1 else None
+    return [
+        refusal(one, failure)
+        if guilty is None or place == guilty
+        else WriteResult(one.id, WriteStatus.RETRY, target_id=one.target_id, failure=failure.record_failure())
+        for place, one in enumerate(ordered)
+    ]
+
+
+def _unreadable_row(body: str, failure: Failure) -> int | None:
+    """The place of the row whose value the vendor's parser choked on, as the error tells its column (sheet 6)."""
+    found = _COLUMN.search(failure.message)
+    start = body.find(_RECORDS)
+    if failure.code != "JSON_PARSER_ERROR" or found is None or start < 0:
+        return None
+    column, end, place = int(found[1]), start + len(_RECORDS), 0
+    while end < len(body) and body[end - 1] != "]":
+        end = json.JSONDecoder().raw_decode(body, end)[1] + 1
+        if column <= end:
+            return place
+        place += 1
+    return None
