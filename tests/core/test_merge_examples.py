@@ -66,6 +66,12 @@ def test_both_changed_to_the_same_meaning_is_agreed_without_a_write() -> None:
     assert result.settled["name"] == FieldBase("Acme Ltd", "Acme Ltd ", NOON)
 
 
+def test_an_agreement_is_as_old_as_its_later_edit() -> None:
+    later = SideView({"Name": "New"}, NOON + timedelta(hours=1))
+    result = merge(plan_of(NAME), SideView({"name": "New"}, NOON), later, {"name": AGREED}, step=STEP)
+    assert result.settled["name"].edited_at == later.modified_at
+
+
 @pytest.mark.parametrize(
     ("strategy", "written"),
     [
@@ -257,6 +263,11 @@ class TestEcho:
     def test_an_unread_side_stays_unconfirmed(self) -> None:
         result = merge(plan_of(NAME), SideView({"name": "Acme Ltd"}), SideView({}), {"name": self.SENT}, step=STEP)
         assert result.settled == {}
+
+    def test_an_unread_side_stays_unconfirmed_when_the_other_settles(self) -> None:
+        view = SideView({"name": " Acme Ltd"}, NOON)
+        result = merge(plan_of(NAME), view, SideView({}), {"name": self.SENT}, step=STEP)
+        assert result.settled == {"name": FieldBase(" Acme Ltd", "Acme Ltd", NOON, unconfirmed=Side.EXTERNAL)}
 
     def test_adopted_value_is_the_base_of_that_side_alone(self) -> None:
         assert adopt(self.SENT, Side.EXTERNAL, "ACME LTD") == FieldBase("Acme Ltd", "ACME LTD")

@@ -216,15 +216,13 @@ class TestSameMeaning:
 
     def test_a_one_way_map_compares_in_its_own_direction(self) -> None:
         """The map's fallback is a value of the target; it says nothing about what the source holds."""
-        field = FieldPlan(
-            "a",
-            "E",
-            Direction.ALGUNA_TO_EXTERNAL,
-            transform=Transform.VALUE_MAP,
-            options={"map": MAP, "default": "Other"},
-        )
-        assert same_meaning(field, "anything", "Other")
-        assert not same_meaning(field, "Other", "Strange")
+        both_ways = field_of(Transform.VALUE_MAP, map=MAP, default="Other")
+        out = replace(both_ways, direction=Direction.ALGUNA_TO_EXTERNAL)
+        assert same_meaning(out, "anything", "Other")
+        assert not same_meaning(out, "Other", "Strange")
+        back = replace(both_ways, direction=Direction.EXTERNAL_TO_ALGUNA)
+        assert same_meaning(back, "Other", "anything")
+        assert not same_meaning(back, "Strange", "Other")
 
     def test_what_cannot_be_carried_means_something_else(self) -> None:
         assert not same_meaning(field_of(Transform.NUMBER_TO_CURRENCY, "number"), "many", Decimal(5))
