@@ -8,8 +8,8 @@ from dataclasses import replace
 from activities.decided import Decided, as_stored
 from activities.engine import PassContext
 from activities.intake import revivable
-from core.merge import SideView, create
-from core.records import PARENT_OF, OperationKind, Side
+from core.merge import FieldBase, SideView, create
+from core.records import PARENT_OF, Entity, OperationKind, Side
 from core.values import Value
 from store.errors import FailedRecord
 from store.links import LinkState
@@ -64,9 +64,9 @@ def _create(context: PassContext, decided: Decided, item: StagedRecord, parent_i
         decided.endings.append(_ending(item, "failed", failure.message))
         return
     values = context.connectors[target].normalise(context.ref.entity, result.values)
-    if target is Side.ALGUNA and context.currency is not None:
+    if context.ref.entity is Entity.ACCOUNTS and target is Side.ALGUNA and context.currency is not None:
         values.setdefault("currency", context.currency)
-    pending = {
+    pending = _unwritten(context, target, item) | {
         name: replace(base, unconfirmed=None)
         for name, base in as_stored(context, target, result.pending, values).items()
     }
@@ -92,6 +92,22 @@ def _create(context: PassContext, decided: Decided, item: StagedRecord, parent_i
     ]
     ours = record.side is Side.ALGUNA
     decided.trails.append(Trail(record.id if ours else None, None if ours else record.id, moves))
+
+
+def _unwritten(context: PassContext, target: Side, item: StagedRecord) -> dict[str, FieldBase]:
+    """Bases of mapped fields that the create does not write.
+
+    What a new record shows in them is the system's own default, no edit of a person: it is taken as it is, so that it
+    never travels back over the record it was created from.
+    """
+    bases: dict[str, FieldBase] = {}
+    for plan in context.plan.fields:
+        if plan.direction is None:
+            continue
+        value = item.record.fields.get(plan.name(target.other))
+        ours, theirs = (value, None) if target is Side.EXTERNAL else (None, value)
+        bases[plan.alguna_field] = FieldBase(ours, theirs, drift=not plan.flows_to(target))
+    return bases
 
 
 def _skip(decided: Decided, item: StagedRecord, reason: str) -> None:

@@ -97,7 +97,8 @@ def _confirm(context: PassContext, side: Side, state: LinkState, record: Record)
         name = item.name(side)
         if base is None or base.unconfirmed is not side or name not in record.fields:
             continue
-        if record.modified_by_us or record.fields[name] == base.value(side):
+        # A drifting base stands for a new record's own default, which nobody has edited yet.
+        if record.modified_by_us or base.drift or record.fields[name] == base.value(side):
             state.base[item.alguna_field] = adopt(base, side, record.fields[name])
             moved = True
     return moved

@@ -56,7 +56,38 @@ async def match(engine: Engine, chunk: ChunkRef) -> ChunkResult:
         findings = await _find(engine, context, alone)
         async with engine.db.transaction() as session:
             await _store(session, context, chunk, findings)
+    await _complete(engine, context, chunk)
     return ChunkResult(records=len(claimed), proceed=bool(claimed))
+
+
+async def _complete(engine: Engine, context: PassContext, chunk: ChunkRef) -> None:
+    """Read the unseen side of linked records that have a mapped field without a base (a mapping that is new).
+
+    Without it the merge would take the unseen value for a blank and fill it.
+    """
+    async with engine.db.session() as session:
+        claimed = await staging.of_chunk(session, context.scope, chunk.of.pass_id, chunk.number)
+        seen = {(item.link_id, item.record.side) for item in claimed if item.link_id is not None}
+        states = await links.by_ids(session, sorted({link_id for link_id, _ in seen if link_id is not None}))
+    active = {item.alguna_field for item in context.plan.fields if item.direction is not None}
+    for side in Side:
+        blind = {
+            state.id_on(side): state.id
+            for state in states.values()
+            if (state.id, side) not in seen and not active <= state.base.keys()
+        }
+        found = await read_records(context, side, sorted(blind))
+        if not found:
+            continue
+        async with engine.db.transaction() as session:
+            await staging.put(
+                session,
+                context.scope,
+                [(record, blind[record_id]) for record_id, record in found.items()],
+                read_at=utc_now(),
+                pass_id=chunk.of.pass_id,
+                chunk=chunk.number,
+            )
 
 
 async def _find(engine: Engine, context: PassContext, alone: Sequence[StagedRecord]) -> Findings:

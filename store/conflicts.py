@@ -89,6 +89,19 @@ async def decisions(
     return {row.subject: {**row.decision, "asked": row.fields} for row in (await session.execute(query)).all()}
 
 
+async def decide(session: AsyncSession, conflict_id: int, version: int, decision: Mapping[str, Any]) -> bool:
+    """Store a person's answer to this version of an open conflict; False when it is not open, or has moved on."""
+    asked = (CONFLICTS.c.id == conflict_id, CONFLICTS.c.version == version, CONFLICTS.c.status == "open")
+    answered = update(CONFLICTS).where(*asked).values(status="resolving", decision=dict(decision))
+    return (await session.execute(answered.returning(CONFLICTS.c.id))).first() is not None
+
+
+async def take_back(session: AsyncSession, conflict_id: int, version: int) -> None:
+    """Undo `decide`, because nobody could be told of the answer."""
+    answered = (CONFLICTS.c.id == conflict_id, CONFLICTS.c.version == version, CONFLICTS.c.status == "resolving")
+    await session.execute(update(CONFLICTS).where(*answered).values(status="open", decision=None))
+
+
 async def close(session: AsyncSession, scope: Scope, kind: str, subjects: Collection[str], status: str) -> list[int]:
     """End live conflicts: `resolved` by a decision, or `closed` because their cause is gone. Returns their ids."""
     if not subjects:

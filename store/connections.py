@@ -91,6 +91,11 @@ class Connections(StoreTokens):
         async with self._db.transaction() as session:
             (await _live(session, integration_id)).enabled = enabled
 
+    async def set_paused(self, integration_id: str, paused: bool) -> None:
+        """Note that a person paused or resumed an integration. Raises NotFound."""
+        async with self._db.transaction() as session:
+            (await _live(session, integration_id)).paused = paused
+
     async def delete_integration(self, integration_id: str) -> None:
         """Disconnect: the secrets are forgotten, everything else stays as history. Raises NotFound."""
         async with self._db.transaction() as session:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import HINTS, RecordFailure
 from core.records import Side
+from store.database import chunked
 from store.scope import Scope, table_of
 from store.tables.runs import RecordError
 
@@ -104,3 +105,40 @@ async def count_of_run(session: AsyncSession, run_id: str) -> int:
     """How many open errors a run left."""
     query = select(func.count()).where(ERRORS.c.run_id == run_id, ERRORS.c.status == "open")
     return int((await session.execute(query)).scalar_one())
+
+
+async def retryable(
+    session: AsyncSession,
+    integration_id: str,
+    *,
+    ids: Collection[int] | None = None,
+    run_id: str | None = None,
+    types: Collection[str] | None = None,
+) -> Sequence[RecordError]:
+    """The errors that a person wants to be tried again: those open; of those named, the ignored ones too."""
+    query = select(RecordError).where(ERRORS.c.integration_id == integration_id)
+    if ids is None:
+        query = query.where(ERRORS.c.status == "open")
+    else:
+        query = query.where(ERRORS.c.id.in_(list(ids)), ERRORS.c.status.in_(["open", "ignored"]))
+    if run_id is not None:
+        query = query.where(ERRORS.c.run_id == run_id)
+    if types is not None:
+        query = query.where(ERRORS.c.type.in_(list(types)))
+    return (await session.execute(query.order_by(ERRORS.c.id))).scalars().all()
+
+
+async def set_status(
+    session: AsyncSession, ids: Collection[int], status: str, *, was: Collection[str], reason: str | None = None
+) -> int:
+    """Move errors to `status` if they have one of the statuses in `was`; return how many moved."""
+    moved = 0
+    for part in chunked(sorted(ids)):
+        statement = (
+            update(ERRORS)
+            .where(ERRORS.c.id.in_(list(part)), ERRORS.c.status.in_(list(was)))
+            .values(status=status, reason=reason)
+            .returning(ERRORS.c.id)
+        )
+        moved += len((await session.execute(statement)).all())
+    return moved

@@ -30,11 +30,13 @@ class Tally:
 
     def add(self, target: Side, outcome: str, number: int = 1) -> None:
         """Count records that ended in one way on their way to a side."""
-        self.outcomes[target, outcome] = self.outcomes.get((target, outcome), 0) + number
+        if number:
+            self.outcomes[target, outcome] = self.outcomes.get((target, outcome), 0) + number
 
     def note(self, name: str, number: int = 1) -> None:
         """Count something that is no outcome of its own (linked, conflicts, parked, drift)."""
-        self.plain[name] = self.plain.get(name, 0) + number
+        if number:
+            self.plain[name] = self.plain.get(name, 0) + number
 
 
 @dataclass(slots=True)

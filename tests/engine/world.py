@@ -113,9 +113,11 @@ class World:
     async def worker(self) -> AsyncIterator[None]:
         """A worker in this process."""
         engine = make_engine(self.services, self.client)
-        async with make_worker(self.client, engine):
-            yield
-        await engine.close()
+        try:
+            async with make_worker(self.client, engine):
+                yield
+        finally:
+            await engine.close()
 
     def spawn_worker(self) -> subprocess.Popen[bytes]:
         """A worker as a process of its own, to be killed."""
@@ -148,9 +150,7 @@ class World:
         await self.services.connections.put_credentials(ALGUNA, ALGUNA, alguna, None, limits=limits)
         external = await self.boxes.control("salesforce", "GET", "credentials")
         limits = external.pop("limits", {})
-        await self.services.connections.create_integration(
-            INTEGRATION, "salesforce", external, "org", limits=limits
-        )
+        await self.services.connections.create_integration(INTEGRATION, "salesforce", external, "org", limits=limits)
 
     async def reconnect(self) -> None:
         """Store fresh credentials of the external side and tell the writers."""
@@ -175,12 +175,12 @@ class World:
         config = IntegrationConfig.model_validate(document)
         await self.services.configs.save(INTEGRATION, config.model_dump(mode="json", by_alias=True))
 
-    async def start(self, mode: Mode = Mode.INCREMENTAL, entities: list[Entity] | None = None) -> WorkflowHandle[Any, Any]:
+    async def start(
+        self, mode: Mode = Mode.INCREMENTAL, entities: list[Entity] | None = None
+    ) -> WorkflowHandle[Any, Any]:
         """Start a run; return its workflow."""
         run_id = f"sync_{uuid4().hex}"
-        request = RunRequest(
-            integration_id=INTEGRATION, trigger="manual", mode=mode, entities=entities, run_id=run_id
-        )
+        request = RunRequest(integration_id=INTEGRATION, trigger="manual", mode=mode, entities=entities, run_id=run_id)
         return await self.client.start_workflow(
             names.INTEGRATION_SYNC, request, id=names.run_workflow_id(run_id), task_queue=self.settings.task_queue
         )
