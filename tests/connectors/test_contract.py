@@ -1,0 +1,273 @@
+"""What every connector must do, tried on each against its own sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from connectors.protocols import Connector, FetchRequest, WriteStatus
+from core.errors import AuthExpired, FieldValidation, RateLimit, Transient
+from core.records import Entity, Operation, OperationKind, Side
+from tests.connectors.support import Control, Services, fetch_all, operation
+
+
+@dataclass
+class System:
+    """One vendor as the contract sees it: names of fields, shapes of records, sizes of pages."""
+
+    provider: str
+    side: Side
+    control: Control
+    services: Services
+    connector: Connector
+    name: str
+    create_path: str
+    person: Callable[[str], dict[str, Any]]
+    values: dict[str, Any]
+    page: int
+
+    def create(self, number: int, name: str) -> Operation:
+        return operation(number, Entity.ACCOUNTS, OperationKind.CREATE, self.side, {**self.values, self.name: name})
+
+    def update(self, number: int, target_id: str, name: str) -> Operation:
+        kind = OperationKind.UPDATE
+        return operation(number, Entity.ACCOUNTS, kind, self.side, {self.name: name}, target_id=target_id)
+
+    def scan(self, cursor: str | None = None) -> FetchRequest:
+        return FetchRequest(Entity.ACCOUNTS, {Entity.ACCOUNTS: [self.name]}, cursor, full=False)
+
+    async def names(self) -> list[str]:
+        records, _, _ = await fetch_all(self.connector, self.scan())
+        return [str(record.fields[self.name]) for record in records]
+
+
+@pytest.fixture(params=["alguna", "salesforce"])
+async def system(request: pytest.FixtureRequest, alguna: Control, salesforce: Control) -> AsyncIterator[System]:
+    provider = request.param
+    control = alguna if provider == "alguna" else salesforce
+    services = await control.services()
+    connector = services.connect(provider)
+    if provider == "alguna":
+        made = System(
+            provider, Side.ALGUNA, control, services, connector, "name", "/customers",
+            lambda name: {"name": name, "currency": "EUR"}, {"currency": "EUR"}, 100,
+        )  # fmt: skip
+    else:
+        made = System(
+            provider, Side.EXTERNAL, control, services, connector, "Name", "/composite/sobjects",
+            lambda name: {"Name": name}, {}, 2_000,
+        )  # fmt: skip
+    yield made
+    await connector.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 230])
+async def test_a_scan_reads_each_record_once_in_as_few_calls_as_pages_allow(system: System, count: int) -> None:
+    ids = await system.control.seed(Entity.ACCOUNTS, count)
+    await system.connector.check()
+    await system.connector.describe(Entity.ACCOUNTS)
+    await fetch_all(system.connector, system.scan())
+    await system.control.forget_calls()
+
+    records, cursor, pages = await fetch_all(system.connector, system.scan())
+
+    assert sorted(record.id for record in records) == sorted(ids)
+    assert all(record.fields.keys() == {system.name} for record in records)
+    assert pages == len(await system.control.calls()) == max(1, -(-count // system.page))
+    assert cursor
+
+
+async def test_a_complete_scan_says_so(system: System) -> None:
+    await system.control.seed(Entity.ACCOUNTS, 3)
+    assert (await system.connector.fetch(system.scan())).complete_scan
+
+
+async def test_an_edit_shows_up_in_the_next_incremental_read(system: System) -> None:
+    ids = await system.control.seed(Entity.ACCOUNTS, 3)
+    _, cursor, _ = await fetch_all(system.connector, system.scan())
+    await system.control.patch(Entity.ACCOUNTS, ids[1], {system.name: "Renamed Works"})
+
+    records, later, _ = await fetch_all(system.connector, system.scan(cursor))
+
+    seen = {record.id: record.fields[system.name] for record in records}
+    assert seen[ids[1]] == "Renamed Works"
+    again, _, _ = await fetch_all(system.connector, system.scan(later))
+    assert {record.id: record.fields[system.name] for record in again}[ids[1]] == "Renamed Works"
+
+
+async def test_read_by_id_leaves_out_what_is_not_there(system: System) -> None:
+    ids = await system.control.seed(Entity.ACCOUNTS, 2)
+    found = await system.connector.read(Entity.ACCOUNTS, [*ids, "001000000000000AAA"], [system.name])
+    assert sorted(found) == sorted(ids)
+    assert all(record.side is system.side and not record.deleted for record in found.values())
+
+
+async def test_a_create_carries_a_marker_by_which_it_is_found(system: System) -> None:
+    creates = [system.create(1, "First Works"), system.create(2, "Second Works")]
+    for request in system.connector.plan(creates, {}):
+        results = await system.connector.send(request, creates, [system.name])
+        assert {result.status for result in results} == {WriteStatus.DONE}
+
+    marker = system.connector.facts(Entity.ACCOUNTS).marker
+    assert marker is not None
+    found = await system.connector.look_up(Entity.ACCOUNTS, marker, ["source-1", "source-9"], [system.name])
+    assert [(record.marker, record.fields[system.name]) for record in found] == [("source-1", "First Works")]
+
+
+async def test_a_create_whose_reply_is_lost_is_found_and_not_repeated(system: System) -> None:
+    create = system.create(1, "Lost Works")
+    [request] = system.connector.plan([create], {})
+    await system.control.fault("drop_after_commit", system.create_path, "POST", times=1)
+
+    with pytest.raises(Transient) as lost:
+        await system.connector.send(request, [create], [])
+    assert lost.value.outcome_unknown
+
+    found = await system.connector.find_created([create], [system.name])
+    assert found[1].fields[system.name] == "Lost Works"
+    [again] = await system.connector.send(request, [create], [])
+    assert again.status in (WriteStatus.DONE, WriteStatus.EXISTS)
+    assert again.target_id == found[1].id
+    assert await system.control.total(Entity.ACCOUNTS) == 1
+
+
+async def test_a_create_that_never_arrived_is_not_found(system: System) -> None:
+    create = system.create(1, "Never Works")
+    [request] = system.connector.plan([create], {})
+    await system.control.fault("drop_before_commit", system.create_path, "POST", times=1)
+
+    with pytest.raises(Transient) as lost:
+        await system.connector.send(request, [create], [])
+
+    assert lost.value.outcome_unknown
+    assert await system.connector.find_created([create], [system.name]) == {}
+
+
+async def test_a_repeated_create_never_lays_its_values_onto_a_persons_edit(system: System) -> None:
+    create = system.create(1, "Sent Works")
+    [request] = system.connector.plan([create], {})
+    [first] = await system.connector.send(request, [create], [])
+    assert first.target_id is not None
+    await system.control.patch(Entity.ACCOUNTS, first.target_id, {system.name: "Edited Works"})
+
+    await system.connector.send(request, [create], [])
+
+    assert await system.names() == ["Edited Works"]
+
+
+async def test_the_stored_request_is_sent_byte_for_byte_each_time(system: System) -> None:
+    create = system.create(1, 'Zoë\'s "Quoted" Works \\ 100%')
+    requests = system.connector.plan([create], {})
+    assert requests == system.connector.plan([create], {})
+    await system.connector.send(requests[0], [create], [])
+    await system.connector.send(requests[0], [create], [])
+
+    posts = [call for call in await system.control.calls(system.create_path) if call["method"] == "POST"]
+    assert len(posts) == 2
+    assert posts[0]["body"] == posts[1]["body"]
+    assert await system.names() == ['Zoë\'s "Quoted" Works \\ 100%']
+
+
+async def test_an_update_reaches_the_record_and_one_of_a_missing_record_is_not_found(system: System) -> None:
+    [record_id] = await system.control.seed(Entity.ACCOUNTS, 1)
+    updates = [system.update(1, record_id, "Updated Works"), system.update(2, "001000000000000AAA", "Nobody's Works")]
+    current = await system.connector.current(updates, [system.name])
+    statuses = {}
+    for request in system.connector.plan(updates, current):
+        for result in await system.connector.send(request, updates, [system.name]):
+            statuses[result.operation_id] = result.status
+    assert statuses == {1: WriteStatus.DONE, 2: WriteStatus.NOT_FOUND}
+    assert await system.names() == ["Updated Works"]
+
+
+async def test_a_short_blip_of_a_read_is_ridden_out(system: System) -> None:
+    await system.control.seed(Entity.ACCOUNTS, 1)
+    await system.control.fault("error_503", "", "GET", times=2)
+    assert len(await system.names()) == 1
+
+
+@pytest.mark.parametrize("kind", ["error_500", "error_503", "malformed_body"])
+async def test_a_write_with_a_broken_answer_has_an_unknown_outcome(system: System, kind: str) -> None:
+    create = system.create(1, "Broken Works")
+    [request] = system.connector.plan([create], {})
+    await system.control.fault(kind, system.create_path, "POST")
+
+    with pytest.raises(Transient) as failed:
+        await system.connector.send(request, [create], [])
+
+    assert failed.value.outcome_unknown
+    posts = [call for call in await system.control.calls(system.create_path) if call["method"] == "POST"]
+    assert len(posts) == 1
+
+
+async def test_a_rate_limit_is_told_to_the_budget_and_not_retried(system: System) -> None:
+    await system.connector.describe(Entity.ACCOUNTS)
+    await fetch_all(system.connector, system.scan())
+    await system.control.forget_calls()
+    await system.control.fault("rate_limit", "", times=1, retryAfter=3)
+
+    with pytest.raises(RateLimit) as limited:
+        await system.connector.fetch(system.scan())
+
+    assert len(await system.control.calls()) == 1
+    assert limited.value.retry_after is not None
+    assert not limited.value.quota
+    assert [round(seconds, 3) for seconds, _ in system.services.budget.blocks] == [round(limited.value.retry_after, 3)]
+
+
+async def test_every_call_draws_from_the_budget_and_is_counted(system: System) -> None:
+    await system.control.seed(Entity.ACCOUNTS, 150)
+    await system.connector.check()
+    await fetch_all(system.connector, system.scan())
+    calls = len(await system.control.calls())
+    assert system.connector.calls == system.services.budget.acquired == calls > 0
+
+
+async def test_a_spent_budget_stops_the_call_before_it_is_made(system: System) -> None:
+    system.services.budget.empty = True
+    with pytest.raises(RateLimit):
+        await system.connector.fetch(system.scan())
+    assert await system.control.calls() == []
+
+
+async def test_a_dead_grant_is_recorded_with_its_generation_and_a_reconnect_goes_on(system: System) -> None:
+    await system.control.seed(Entity.ACCOUNTS, 1)
+    await system.connector.check()
+    await system.control.post("auth", {"action": "revoke_grant"})
+
+    with pytest.raises(AuthExpired) as dead:
+        await system.connector.fetch(system.scan())
+
+    assert dead.value.generation == 1
+    assert dead.value.connection_id == system.services.tokens.credentials.connection_id
+    assert system.services.tokens.expired is not None
+    calls = len(await system.control.calls())
+    with pytest.raises(AuthExpired):
+        await system.connector.fetch(system.scan())
+    assert len(await system.control.calls()) == calls, "a connection known to be dead is not called"
+
+    await system.control.post("auth", {"action": "restore"})
+    system.services.tokens.reconnect(await system.control.credentials())
+    assert len(await system.names()) == 1
+
+
+async def test_a_field_that_cannot_be_searched_is_refused(system: System) -> None:
+    with pytest.raises(FieldValidation):
+        await system.connector.look_up(Entity.ACCOUNTS, "Nothing__c", ["x"], [])
+
+
+async def test_an_entity_that_the_system_has_not_is_refused(system: System) -> None:
+    with pytest.raises(FieldValidation):
+        system.connector.facts(Entity.PAYMENTS)
+
+
+async def test_the_schema_names_required_and_read_only_fields(system: System) -> None:
+    schema = await system.connector.describe(Entity.ACCOUNTS)
+    assert schema.side is system.side
+    assert schema.fields[system.name].required
+    identity = schema.fields["id" if system.provider == "alguna" else "Id"]
+    assert identity.read_only
+    assert identity.type == "id"
