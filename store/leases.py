@@ -78,6 +78,7 @@ class StoreLeases:
         return True
 
     async def _keep(self, owner: str) -> None:
+        """Renew until cancelled. Where the database fails it ends, and the leases run out as those of a dead holder."""
         while True:
             await asyncio.sleep(self._ttl.total_seconds() / 3)
             async with self._db.transaction() as session:
