@@ -43,7 +43,11 @@ class SalesforceConnector:
 
     async def check(self) -> str:
         """Return the id of the org behind the credentials."""
-        organisation = (await self._client.userinfo()).get("organization_id")
+        try:
+            organisation = (await self._client.userinfo()).get("organization_id")
+        except Permission:  # the identity service needs a scope that syncing does not
+            rows = (await self._client.query("SELECT Id FROM Organization")).rows
+            organisation = rows[0].get("Id") if rows else None
         if not isinstance(organisation, str):
             raise Permission("Salesforce does not tell which organisation this is")
         return organisation

@@ -61,7 +61,7 @@ async def exchange(http: VendorClient, credentials: Credentials) -> dict[str, st
         lost = True
         response = await http.post(token_url(values), data=form)
     if response.is_success:
-        return _tokens(response, values)
+        return tokens_of(response, values)
     raise _refusal(response, lost)
 
 
@@ -101,7 +101,8 @@ def _assertion(client_id: str, values: Mapping[str, str]) -> str:
         raise GrantDead("credentials.privateKey is not an RSA key in PEM form") from error
 
 
-def _tokens(response: httpx.Response, values: Mapping[str, str]) -> dict[str, str]:
+def tokens_of(response: httpx.Response, values: Mapping[str, str]) -> dict[str, str]:
+    """Return what a token answer is good for. Raises `GrantDead` for an instance that is not the vendor's."""
     try:
         body = parse_json(response.content)
         tokens = {"accessToken": str(body["access_token"]), "instanceUrl": base_url(values)}

@@ -163,7 +163,7 @@ def _whole(response: httpx.Response, request: WriteRequest, ordered: Sequence[Op
     if response.status_code == 412:
         moved = RecordFailure(ErrorType.CONFLICT, "the record was changed meanwhile", vendor_code="412")
         return [WriteResult(one.id, WriteStatus.MOVED, target_id=one.target_id, failure=moved) for one in ordered]
-    guilty = _unreadable_row(request.body, failure) if len(ordered) > 1 else None
+    guilty = unreadable_row(request.body, failure) if len(ordered) > 1 else None
     return [
         refusal(one, failure)
         if guilty is None or place == guilty
@@ -172,8 +172,8 @@ def _whole(response: httpx.Response, request: WriteRequest, ordered: Sequence[Op
     ]
 
 
-def _unreadable_row(body: str, failure: Failure) -> int | None:
-    """The place of the row whose value the vendor's parser choked on, as the error tells its column (sheet 6)."""
+def unreadable_row(body: str, failure: Failure) -> int | None:
+    """Return the place of the row on which the vendor's parser gave up, by the column that it tells (sheet 6)."""
     found = _COLUMN.search(failure.message)
     start = body.find(_RECORDS)
     if failure.code != "JSON_PARSER_ERROR" or found is None or start < 0:

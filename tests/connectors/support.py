@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -182,6 +182,15 @@ class Control:
 def _checked(response: httpx.Response) -> Any:
     assert response.is_success, f"{response.request.url}: {response.status_code} {response.text}"
     return response.json() if response.content else None
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+    """Wait until something holds; fail when it does not in time."""
+    for _ in range(int(seconds / 0.05)):
+        if await holds():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not come to hold")
 
 
 async def fetch_all(connector: Connector, request: FetchRequest) -> tuple[list[Record], str, int]:

@@ -246,3 +246,15 @@ async def test_too_many_calls_at_once_are_a_matter_of_seconds(
             await salesforce_connector.look_up(Entity.ACCOUNTS, "Name", ["x"], [])
     assert [quota for _, quota in salesforce_services.budget.blocks] == [False, False, False]
     assert all(2.0 <= seconds <= 5.0 for seconds, _ in salesforce_services.budget.blocks)
+
+
+async def test_a_spent_limit_without_a_time_is_met_with_growing_waits(
+    salesforce: Control, salesforce_services: Services, salesforce_connector: Connector
+) -> None:
+    await salesforce_connector.describe(Entity.ACCOUNTS)
+    await salesforce.fault("rate_limit", "/query", retryAfter=120)
+    for _ in range(3):
+        with pytest.raises(RateLimit):
+            await salesforce_connector.look_up(Entity.ACCOUNTS, "Name", ["x"], [])
+    waits = [seconds for seconds, _ in salesforce_services.budget.blocks]
+    assert [round(wait / expected) for wait, expected in zip(waits, (2, 4, 8), strict=True)] == [1, 1, 1]
