@@ -1,4 +1,4 @@
-"""A whole External Sync in one test: real Temporal, real store, both sandboxes, the worker in process or as processes."""
+"""A whole External Sync in one test: real Temporal, real store, both sandboxes, workers in process or as processes."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ class World:
             "EXTERNAL_SYNC_LOG_LEVEL": "WARNING",
             "TEMPORAL_ADDRESS": self.address,
         }
-        log = (self.settings.data_dir / f"worker-{len(self.processes)}.log").open("wb")
-        process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=env, stdout=log, stderr=log)
+        with (self.settings.data_dir / f"worker-{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=env, stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
@@ -185,10 +185,10 @@ class World:
             names.INTEGRATION_SYNC, request, id=names.run_workflow_id(run_id), task_queue=self.settings.task_queue
         )
 
-    async def sync(self, mode: Mode = Mode.INCREMENTAL, *, timeout: float = 90) -> Run:
+    async def sync(self, mode: Mode = Mode.INCREMENTAL, *, within: float = 90) -> Run:
         """Carry out a run and return its row."""
         handle = await self.start(mode)
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             await handle.result()
         return await self.run_row(handle)
 
