@@ -1,0 +1,146 @@
+"""The commands of configuration as code: validate, plan, apply, export."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from starter.cli.output import say, show_json
+from starter.cli.session import SANDBOX_PORT_BASE, AsJson, CommandError, open_client, sandbox_url
+from starter.client import ApiError
+from starter.config_file import ConfigFileError, IntegrationEntry, Loaded, filled_in, load
+from starter.sandboxes import Sandbox, url_of
+
+config = typer.Typer(help="Configuration as code: a YAML file with any number of integrations.")
+
+File = Annotated[Path, typer.Option("--file", "-f", help="The YAML file (examples/ has some).")]
+
+
+@config.command()
+def validate(file: File) -> None:
+    """Check a file without asking or changing anything.
+
+    Finds wrong keys and words, bad schedules and time zones, transforms that cannot be undone, fields mapped twice.
+    Whether the fields exist in both systems is checked by `apply`, before anything is stored.
+    """
+    loaded = _checked(file)
+    for entry in loaded.file.integrations:
+        if unset := entry.unset_variables(os.environ):
+            say(f"note: {entry.id} will need {', '.join(unset)} in the environment")
+    say(f"{file}: {len(loaded.file.integrations)} integration(s), all well")
+
+
+@config.command()
+def plan(file: File, as_json: AsJson = False) -> None:
+    """Show what `apply` would change; changes nothing."""
+    from starter.config_changes import changes
+
+    loaded = _checked(file)
+    with open_client() as client:
+        found = {entry.id: changes(client, entry) for entry in loaded.file.integrations}
+    if as_json:
+        rows = {
+            name: [{"path": c.path, "before": c.before, "after": c.after} for c in all_] for name, all_ in found.items()
+        }
+        show_json(rows)
+        return
+    for name, all_ in found.items():
+        say(f"{name}: {f'{len(all_)} change(s)' if all_ else 'no change'}")
+        for change in all_:
+            say(f"  {change.text()}")
+    if any(found.values()):
+        say(f"Carry them out with: external-sync config apply -f {file}")
+
+
+@config.command()
+def apply(file: File, as_json: AsJson = False) -> None:
+    """Make the service agree with a file. Applying it again changes nothing.
+
+    An integration that is not there yet is connected with the file's credentials; those of one that is there stay as
+    they are (`reconnect` replaces them). Parts that the file leaves out stay as they are.
+    """
+    from starter.config_changes import apply as apply_entry
+
+    loaded = _checked(file)
+    done: dict[str, int] = {}
+    with open_client() as client:
+        for index, entry in enumerate(loaded.file.integrations):
+            try:
+                done[entry.id] = len(apply_entry(client, entry, credentials_of))
+            except ValueError as error:
+                raise CommandError(str(error)) from error
+            except ApiError as error:
+                if not error.errors:
+                    raise
+                raise CommandError(_refused(loaded, index, error)) from error
+            if not as_json:
+                say(f"{entry.id}: {f'{done[entry.id]} change(s) applied' if done[entry.id] else 'no change'}")
+    if as_json:
+        show_json(done)
+    elif any(done.values()):
+        say("Start a sync with: external-sync sync INTEGRATION --watch")
+
+
+@config.command()
+def export(
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Write here instead of to standard output.")] = None,
+    integration: Annotated[
+        list[str] | None, typer.Option("--integration", "-i", help="Only this integration (may be repeated).")
+    ] = None,
+) -> None:
+    """Write what is stored as a file that `apply` takes; without credentials, which are never given out."""
+    from starter.config_changes import export as export_entry
+
+    with open_client() as client:
+        names = integration or [row["id"] for row in client.integrations()]
+        entries = [export_entry(client, name) for name in names]
+    text = yaml.safe_dump({"integrations": entries}, sort_keys=False, allow_unicode=True, width=110)
+    if file is None:
+        sys.stdout.write(text)
+        return
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise CommandError(f"cannot write {file}: {error.strerror}") from error
+    say(f"Wrote {len(entries)} integration(s) to {file}")
+
+
+def credentials_of(entry: IntegrationEntry) -> dict[str, Any]:
+    """Return an entry's credentials: from the local sandbox, or with its variables filled in from the environment."""
+    if entry.sandbox:
+        return Sandbox(sandbox_url(entry.provider) or url_of(entry.provider, SANDBOX_PORT_BASE)).credentials()
+    if entry.credentials is None:
+        raise CommandError(f"{entry.id} does not exist yet: give it credentials, or sandbox: true")
+    if unset := entry.unset_variables(os.environ):
+        raise CommandError(f"{entry.id} needs {', '.join(unset)} in the environment")
+    found: dict[str, Any] = filled_in(entry.credentials, os.environ)
+    return found
+
+
+def _checked(file: Path) -> Loaded:
+    """Read a file and check it. Raises CommandError that lists everything wrong, with lines."""
+    from starter.config_changes import check
+
+    try:
+        loaded = load(file)
+        if findings := check(loaded):
+            raise ConfigFileError(loaded.name, findings)
+    except ConfigFileError as error:
+        raise CommandError(str(error)) from error
+    return loaded
+
+
+def _refused(loaded: Loaded, index: int, error: ApiError) -> str:
+    """What the API refused, each with its line in the file."""
+    from starter.config_changes import in_file
+
+    findings = [
+        loaded.finding(f"integrations[{index}].{in_file(one.get('field', ''))}", one.get("message", ""))
+        for one in error.errors
+    ]
+    return f"{error.detail}\n{ConfigFileError(loaded.name, findings)}"

@@ -1,0 +1,118 @@
+"""What the steps of the demo share: the running parts, both systems, and the ways to sync, wait and check."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from starter.children import Supervisor
+from starter.client import Client
+from starter.demo.sides import AlgunaSide, Row, SalesforceSide
+from starter.sandboxes import Sandbox
+from starter.shapes import Run
+from starter.stack import Stack
+
+T = TypeVar("T")
+
+INTEGRATION = "int_salesforce"
+SEED = 7
+
+_POLL_SECONDS = 0.2
+_RUN_SECONDS = 60.0
+_ENDED = {"completed", "completed_with_errors", "failed", "canceled"}
+
+
+class CheckFailedError(Exception):
+    """Something is not as it must be. The message says what was expected and what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A record that both systems have, as read at the time."""
+
+    alguna_id: str
+    external_id: str
+    name: str
+
+
+@dataclass(slots=True)
+class World:
+    """The service, both systems' control and wire, and the records that no step has used yet."""
+
+    stack: Stack
+    supervisor: Supervisor
+    client: Client
+    alguna: Sandbox
+    salesforce: Sandbox
+    billing: AlgunaSide
+    crm: SalesforceSide
+    say: Callable[[str], None]
+    accounts: list[Pair] = field(default_factory=list)
+    contacts: list[Pair] = field(default_factory=list)
+
+    def sync(self, *entities: str, expect: str = "completed") -> Run:
+        """Run a sync of the entities (none: all) to its end, which must be the expected one."""
+        started = self.client.start_sync(INTEGRATION, entities)
+        return self.ended(started["syncId"], expect=expect)
+
+    def ended(self, sync_id: str, *, expect: str = "completed", seconds: float = _RUN_SECONDS) -> Run:
+        """Wait for a run's end, which must be the expected one."""
+        run = self.reaches(sync_id, _ENDED, seconds=seconds)
+        check(run["status"] == expect, f"the sync {sync_id} ended as {run['status']}, not as {expect}: {_told(run)}")
+        return run
+
+    def reaches(self, sync_id: str, statuses: Collection[str], *, seconds: float = _RUN_SECONDS) -> Run:
+        """Wait until a run has one of the statuses."""
+        found: list[Run] = []
+
+        def asked() -> bool:
+            found[:] = [self.client.run(INTEGRATION, sync_id)]
+            return found[0]["status"] in statuses
+
+        wait_for(f"the sync {sync_id} to be {' or '.join(sorted(statuses))}", asked, seconds)
+        return found[0]
+
+    def next_account(self) -> Pair:
+        """Return an account that no step has used."""
+        return self.accounts.pop(0)
+
+    def next_contact(self) -> Pair:
+        """Return a contact that no step has used."""
+        return self.contacts.pop()
+
+
+def check(held: bool, otherwise: str) -> None:
+    """Raise CheckFailedError unless the condition held."""
+    if not held:
+        raise CheckFailedError(otherwise)
+
+
+def check_same(what: str, expected: object, **found: object) -> None:
+    """Check that every named value is the expected one."""
+    wrong = {name: value for name, value in found.items() if value != expected}
+    check(not wrong, f"{what} should be {expected!r}, but is " + ", ".join(f"{v!r} in {n}" for n, v in wrong.items()))
+
+
+def wait_for(what: str, asked: Callable[[], T], seconds: float) -> T:
+    """Ask again until the answer is true, and return it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = asked()
+        if answer:
+            return answer
+        check(time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}")
+        time.sleep(_POLL_SECONDS)
+
+
+def contact_of(customer: Row, contact_id: str) -> Row:
+    """Return a contact out of its customer's list."""
+    found: list[Row] = [one for one in customer.get("contacts") or [] if one["id"] == contact_id]
+    check(len(found) == 1, f"the customer {customer['id']} has not one contact {contact_id} but {len(found)}")
+    return found[0]
+
+
+def _told(run: Run) -> str:
+    failed = {entity: counts for entity, counts in run.get("stats", {}).items() if counts}
+    return f"problem {run.get('problem')}, counts {failed}"
