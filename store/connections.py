@@ -55,7 +55,7 @@ class Connections(StoreTokens):
                 else:
                     _check_revival(row, provider, account_id)
                 row.account_id = account_id
-                row.enabled, row.deleted_at = True, None
+                row.enabled, row.paused, row.deleted_at = True, False, None
                 row.webhook_secret = self._seal(webhook_secret)
                 session.add(row)
                 await session.flush()

@@ -1,0 +1,50 @@
+"""The FastAPI application: routes, keys, idempotency, one shape of errors."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from fastapi import Depends, FastAPI
+from starlette.middleware import Middleware
+
+from starter.api import errors
+from starter.api.auth import BearerAuth
+from starter.api.idempotency import Idempotency
+from starter.api.needs import BEARER, REFUSALS
+from starter.api.routes import configuration, inbox, integrations, links, syncs, system
+from starter.services.backend import Backend
+
+_ABOUT = """Two-way sync between Alguna and external systems.
+
+Every call needs `Authorization: Bearer <key>`. Mutating calls honour `Idempotency-Key` for 24 hours. Errors are
+`{"status", "detail", "errors": [{"field", "message"}]}`; lists are `{"data", "pagination"}` with `limit` and `offset`.
+`{integration}` is an integration's id, or its provider's name where there is only one of it.
+"""
+
+
+def create_app(backend: Backend) -> FastAPI:
+    """Make the application around a backend; until that is ready, calls that need Temporal answer 503."""
+    key = backend.settings.api_key
+    app = FastAPI(
+        title="External Sync",
+        version=_version(),
+        description=_ABOUT,
+        redoc_url=None,
+        middleware=[
+            Middleware(BearerAuth, key=key.get_secret_value() if key else ""),
+            Middleware(Idempotency, keys=backend.idempotency),
+        ],
+    )
+    app.state.backend = backend
+    errors.install(app)
+    app.include_router(system.router)
+    for module in (integrations, configuration, syncs, inbox, links):
+        app.include_router(module.router, dependencies=[Depends(BEARER)], responses=REFUSALS)
+    return app
+
+
+def _version() -> str:
+    try:
+        return metadata.version("external-sync")
+    except metadata.PackageNotFoundError:
+        return "source"

@@ -1,0 +1,142 @@
+"""What calls take: their bodies and their queries. Unknown keys are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic.alias_generators import to_camel
+
+from activities.contracts import Mode
+from core.enums import Direction
+from core.errors import ErrorType
+from core.records import Entity, Side
+
+MOST_IDS = 1000
+RunStatus = Literal["queued", "running", "paused", "completed", "completed_with_errors", "failed", "canceled"]
+Trigger = Literal["schedule", "realtime", "manual", "retry", "resolution"]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+
+class NewIntegration(_Model):
+    """An integration to connect; without `id` it is called `int_{provider}`."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] | None = None
+    provider: Text
+    credentials: dict[str, Any]
+    webhook_secret: Text | None = None
+
+
+class Reconnect(_Model):
+    """New credentials of the same account."""
+
+    credentials: dict[str, Any] | None = None
+    authorization_url: bool | None = None
+
+
+class StartSync(_Model):
+    """A sync to start; `recordIds` are ids of `side`, of the one entity that is named."""
+
+    entities: list[Entity] | None = Field(default=None, min_length=1)
+    mode: Literal["incremental", "full"] = "incremental"
+    direction: Direction | None = None
+    record_ids: list[Text] | None = Field(default=None, min_length=1, max_length=MOST_IDS)
+    side: Side = Side.ALGUNA
+    dry_run: bool = False
+
+    def chosen_mode(self) -> Mode:
+        """The mode as the engine knows it."""
+        return Mode(self.mode)
+
+
+class RetryErrors(_Model):
+    """Which errors to try again; all open ones where nothing is said."""
+
+    error_ids: list[Text] | None = Field(default=None, min_length=1, max_length=MOST_IDS)
+    sync_id: Text | None = None
+    types: list[ErrorType] | None = Field(default=None, min_length=1)
+
+    @field_validator("error_ids", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return [str(item) if isinstance(item, int) else item for item in value] if isinstance(value, list) else value
+
+
+class IgnoreError(_Model):
+    """Why an error is ignored."""
+
+    reason: Text
+
+
+class ResolveConflict(_Model):
+    """A person's answer to one version of a conflict; `fields` is field -> "alguna", "external" or {"value": …}."""
+
+    version: int
+    resolution: Literal["alguna", "external", "fields", "link", "create", "skip"]
+    fields: dict[str, Any] | None = None
+    external_id: Text | None = None
+    alguna_id: Text | None = None
+
+
+class SetLink(_Model):
+    """The partner of an Alguna record."""
+
+    external_id: Text
+
+
+class ListQuery(_Model):
+    """Which part of a list."""
+
+    limit: int = Field(default=20, ge=1, le=1000)
+    offset: int = Field(default=0, ge=0, le=2**31)
+
+
+class HistoryQuery(ListQuery):
+    """Filters of the history; `from` and `to` bound the time at which a sync was asked for."""
+
+    status: RunStatus | None = None
+    trigger: Trigger | None = None
+    begin: AwareDatetime | None = Field(default=None, alias="from")
+    end: AwareDatetime | None = Field(default=None, alias="to")
+
+
+class RecordsQuery(ListQuery):
+    """Filters of a sync's records."""
+
+    entity: Entity | None = None
+    outcome: str | None = None
+
+
+class ErrorsQuery(ListQuery):
+    """Filters of the errors."""
+
+    status: Literal["open", "retrying", "resolved", "ignored"] | None = None
+    type: ErrorType | None = None
+    entity: Entity | None = None
+    sync_id: str | None = None
+
+
+class ConflictsQuery(ListQuery):
+    """Filters of the conflicts."""
+
+    status: Literal["open", "resolving", "resolved", "closed"] | None = None
+    entity: Entity | None = None
+    kind: Literal["fields", "match"] | None = None
+
+
+class LinksQuery(ListQuery):
+    """Which link; without an id all of an entity are listed."""
+
+    alguna_id: str | None = None
+    external_id: str | None = None
+    status: Literal["active", "tombstoned"] | None = None
+
+
+class EntityQuery(_Model):
+    """Of which entity."""
+
+    entity: Entity

@@ -1,0 +1,284 @@
+"""What calls answer, as the OpenAPI document tells it. The tests hold the answers to these."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+T = TypeVar("T")
+Connection = Literal["connected", "auth_expired", "disconnected"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+
+class Pagination(_Model):
+    """Where a page stands in its list."""
+
+    per_page: int
+    total_pages: int
+
+
+class Listed(_Model, Generic[T]):
+    """One page of a list."""
+
+    data: list[T]
+    pagination: Pagination
+
+
+class Targets(BaseModel):
+    """How records on their way to one side ended."""
+
+    created: int
+    updated: int
+    unchanged: int
+    skipped: int
+    failed: int
+    archived: int = 0
+
+
+class EntityStats(_Model):
+    """Counts of one entity in one sync."""
+
+    to_external: Targets
+    to_alguna: Targets
+    linked: int
+    conflicts: int
+    parked: int
+    drift: int = 0
+
+
+class Calls(BaseModel):
+    """API calls by side."""
+
+    alguna: int
+    external: int
+
+
+class RunAnswer(_Model):
+    """One sync. `problem` says why it paused or failed."""
+
+    sync_id: str
+    trigger: str
+    mode: str
+    status: str
+    entities: list[str]
+    dry_run: bool
+    requested_at: str
+    started_at: str | None
+    completed_at: str | None
+    workflow_id: str
+    temporal_url: str
+    problem: dict[str, Any] | None
+    stats: dict[str, EntityStats]
+    api_calls: Calls
+
+
+class RecordOutcome(_Model):
+    """How one record of a sync ended."""
+
+    entity: str
+    direction: Literal["toExternal", "toAlguna"]
+    alguna_id: str | None
+    external_id: str | None
+    outcome: str
+    reason: str | None
+    fields: list[str]
+    at: str
+
+
+class IntegrationAnswer(_Model):
+    """One integration; credentials never show."""
+
+    id: str
+    provider: str
+    account_id: str | None
+    connection: Connection
+    connection_reason: str | None
+    enabled: bool
+    paused: bool
+    last_run: RunAnswer | None
+    created_at: str
+
+
+class Reconnected(_Model):
+    """New credentials are in use; `resumed` says whether the waiting passes could be told at once."""
+
+    id: str
+    connection: Connection
+    generation: int
+    resumed: bool
+
+
+class Started(_Model):
+    """A sync that was started."""
+
+    sync_id: str
+    status: str
+    workflow_id: str
+    temporal_url: str
+
+
+class Retried(_Model):
+    """The sync that tries errors again; none where there was nothing to retry."""
+
+    sync_id: str | None
+    retried: int
+    status: str | None = None
+    workflow_id: str | None = None
+    temporal_url: str | None = None
+
+
+class Sides(BaseModel):
+    """The state of both connections."""
+
+    alguna: Connection
+    external: Connection
+
+
+class Budget(_Model):
+    """The calls of a connection."""
+
+    used_today: int
+    allowed_per_day: int | None
+    blocked_until: str | None
+
+
+class Budgets(BaseModel):
+    """The calls of both connections; None before the first one."""
+
+    alguna: Budget | None
+    external: Budget | None
+
+
+class EntityState(_Model):
+    """Where one entity stands. `maxLag`: seconds since both sides were read to their end."""
+
+    linked: int
+    pending: int
+    parked: int
+    open_errors: int
+    open_conflicts: int
+    drift: int
+    max_lag: float | None
+    cursors: dict[str, str | None]
+
+
+class SyncState(_Model):
+    """Where an integration stands."""
+
+    integration: str
+    provider: str
+    enabled: bool
+    status: Literal["idle", "running", "paused", "disabled"]
+    connection: Sides
+    last_sync_at: str | None
+    last_successful_sync_at: str | None
+    next_sync_at: str | None
+    current_sync_id: str | None
+    problem: dict[str, Any] | None
+    open_errors: int
+    open_conflicts: int
+    budget: Budgets
+    entities: dict[str, EntityState]
+
+
+class ErrorAnswer(_Model):
+    """A record that could not be synced."""
+
+    id: str
+    sync_id: str | None
+    entity: str
+    direction: str
+    alguna_id: str | None
+    external_id: str | None
+    type: str
+    field: str | None
+    message: str
+    hint: str
+    vendor_code: str | None
+    attempts: int
+    next_retry_at: str | None
+    status: str
+    reason: str | None
+    group: str
+    first_seen_at: str
+    last_seen_at: str
+
+
+class ConflictAnswer(_Model):
+    """Fields changed on both sides, or a match with several candidates, waiting for a person."""
+
+    id: str
+    version: int
+    kind: Literal["fields", "match"]
+    entity: str
+    alguna_id: str | None
+    external_id: str | None
+    status: str
+    fields: list[dict[str, Any]]
+    candidates: list[dict[str, Any]]
+    decision: dict[str, Any] | None
+    sync_id: str | None
+    created_at: str
+    changed_at: str
+
+
+class LinkAnswer(_Model):
+    """A pair of records."""
+
+    entity: str
+    alguna_id: str
+    external_id: str
+    status: Literal["active", "tombstoned"]
+    rule: str
+    reason: str | None
+    created_at: str
+    last_sync_at: str | None
+
+
+class RecordState(_Model):
+    """Where one record stands, with its trail, newest first."""
+
+    entity: str
+    alguna_id: str | None
+    external_id: str | None
+    status: str
+    last_sync_at: str | None
+    link: LinkAnswer | None
+    base: dict[str, Any]
+    errors: list[ErrorAnswer]
+    conflicts: list[ConflictAnswer]
+    reason: str | None
+    audit: list[dict[str, Any]]
+
+
+class FieldAnswer(_Model):
+    """One field of an entity on one side."""
+
+    name: str
+    label: str
+    type: str
+    required: bool
+    read_only: bool
+    create_only: bool
+    max_length: int | None
+    options: list[str]
+
+
+class SideSchema(_Model):
+    """The fields of an entity on one side."""
+
+    object: str
+    fields: list[FieldAnswer]
+
+
+class SchemaAnswer(_Model):
+    """The fields of an entity on both sides."""
+
+    entity: str
+    alguna: SideSchema
+    external: SideSchema

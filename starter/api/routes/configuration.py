@@ -1,0 +1,91 @@
+"""The sync-config and its parts. Each answer carries the version of the whole in `ETag`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Response
+
+from core.config import FieldMappings, FieldResolution, IntegrationConfig, Matching
+from starter.api.answers import Json
+from starter.api.bodies import EntityQuery
+from starter.api.needs import Named, Served
+from starter.services import configuring
+
+router = APIRouter(prefix="/integrations/{integration}/sync-config", tags=["configuration"])
+
+
+def _versioned(version: int, document: dict[str, Any]) -> Response:
+    return Json(document, headers={"ETag": f'"{version}"'})
+
+
+@router.post("", response_model=IntegrationConfig)
+async def put_config(body: IntegrationConfig, integration: Named, backend: Served) -> Response:
+    """Create or replace the configuration; the answer shows the mappings that it expands to.
+
+    Mappings, rules and matching of an entity that are not given stay, or come from the provider's templates.
+    """
+    return _versioned(*await configuring.replace(backend, integration, body))
+
+
+@router.get("", response_model=IntegrationConfig)
+async def get_config(integration: Named, backend: Served) -> Response:
+    """Show the stored configuration, as `POST` takes it."""
+    version, config = await configuring.stored(backend, integration)
+    return _versioned(version, configuring.document_of(config))
+
+
+@router.patch("", response_model=IntegrationConfig)
+async def patch_config(
+    patch: Annotated[dict[str, Any], Body(description="JSON Merge Patch: null restores a default.")],
+    integration: Named,
+    backend: Served,
+) -> Response:
+    """Change single keys."""
+    return _versioned(*await configuring.change(backend, integration, patch))
+
+
+@router.delete("", status_code=204)
+async def delete_config(integration: Named, backend: Served) -> Response:
+    """Disable the sync; the configuration is kept."""
+    await configuring.disable(backend, integration)
+    return Response(status_code=204)
+
+
+@router.put("/field-mappings", response_model=FieldMappings)
+@router.post("/field-mappings", response_model=FieldMappings)
+async def put_field_mappings(body: FieldMappings, integration: Named, backend: Served) -> Response:
+    """Replace one entity's field mappings."""
+    return Json(await configuring.replace_part(backend, integration, body))
+
+
+@router.get("/field-mappings", response_model=FieldMappings)
+async def get_field_mappings(query: Annotated[EntityQuery, Query()], integration: Named, backend: Served) -> Response:
+    """Show one entity's field mappings, as `PUT` takes them."""
+    return Json(await configuring.mappings(backend, integration, query.entity))
+
+
+@router.put("/field-resolution", response_model=FieldResolution)
+@router.post("/field-resolution", response_model=FieldResolution)
+async def put_field_resolution(body: FieldResolution, integration: Named, backend: Served) -> Response:
+    """Replace one entity's field rules: who wins when a field changed on both sides."""
+    return Json(await configuring.replace_part(backend, integration, body))
+
+
+@router.get("/field-resolution", response_model=FieldResolution)
+async def get_field_resolution(query: Annotated[EntityQuery, Query()], integration: Named, backend: Served) -> Response:
+    """Show one entity's field rules, as `PUT` takes them."""
+    return Json(await configuring.field_rules(backend, integration, query.entity))
+
+
+@router.put("/matching", response_model=Matching)
+@router.post("/matching", response_model=Matching)
+async def put_matching(body: Matching, integration: Named, backend: Served) -> Response:
+    """Replace one entity's matching: how records without a link find each other."""
+    return Json(await configuring.replace_part(backend, integration, body))
+
+
+@router.get("/matching", response_model=Matching)
+async def get_matching(query: Annotated[EntityQuery, Query()], integration: Named, backend: Served) -> Response:
+    """Show one entity's matching, as `PUT` takes it."""
+    return Json(await configuring.matching(backend, integration, query.entity))

@@ -1,0 +1,83 @@
+"""Integrations: connect, list, disconnect, reconnect, pause, resume; the schema of both sides."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from starter.api import documents
+from starter.api.answers import Json, listed
+from starter.api.bodies import EntityQuery, ListQuery, NewIntegration, Reconnect
+from starter.api.needs import Named, Served
+from starter.services import connecting, running, systems
+from starter.services.refusals import invalid
+
+router = APIRouter(prefix="/integrations", tags=["integrations"])
+
+
+@router.post("", status_code=201, response_model=documents.IntegrationAnswer)
+async def connect(body: NewIntegration, backend: Served) -> Response:
+    """Connect a provider account. The credentials are checked by a call before they are stored."""
+    made = await connecting.create(backend, body.id, body.provider, body.credentials, body.webhook_secret)
+    return Json(made, 201)
+
+
+@router.get("", response_model=documents.Listed[documents.IntegrationAnswer])
+async def list_integrations(query: Annotated[ListQuery, Query()], backend: Served) -> Response:
+    """List the integrations."""
+    rows, total = await connecting.show_all(backend, limit=query.limit, offset=query.offset)
+    return listed(rows, total, query.limit)
+
+
+@router.post("/alguna/reconnect", response_model=documents.Reconnected)
+async def reconnect_alguna(body: Reconnect, backend: Served) -> Response:
+    """Replace the credentials of Alguna's own connection; passes that wait for them go on."""
+    if body.authorization_url:
+        raise invalid("authorizationUrl", "Alguna is connected by an API key; send credentials")
+    if body.credentials is None:
+        raise invalid("credentials", "is required")
+    return Json(await connecting.reconnect_alguna(backend, body.credentials))
+
+
+@router.get("/{integration}", response_model=documents.IntegrationAnswer)
+async def get_integration(integration: Named, backend: Served) -> Response:
+    """Show one integration."""
+    return Json(await connecting.show(backend, integration))
+
+
+@router.delete("/{integration}", status_code=204)
+async def disconnect(integration: Named, backend: Served) -> Response:
+    """Disconnect: schedule and credentials are gone, links and history stay."""
+    await connecting.disconnect(backend, integration)
+    return Response(status_code=204)
+
+
+@router.post("/{integration}/reconnect", response_model=documents.Reconnected)
+async def reconnect(body: Reconnect, integration: Named, backend: Served) -> Response:
+    """Replace the credentials by others of the same account; passes that wait for them go on."""
+    if body.authorization_url:
+        raise invalid("authorizationUrl", "consent in the browser is not available in this version; send credentials")
+    if body.credentials is None:
+        raise invalid("credentials", "is required")
+    return Json(await connecting.reconnect(backend, integration, body.credentials))
+
+
+@router.post("/{integration}/pause", response_model=documents.IntegrationAnswer)
+async def pause(integration: Named, backend: Served) -> Response:
+    """Pause the schedule and the running passes, until `resume`."""
+    await running.set_paused(backend, integration, True)
+    return Json(await connecting.show(backend, await connecting.find(backend, integration.id)))
+
+
+@router.post("/{integration}/resume", response_model=documents.IntegrationAnswer)
+async def resume(integration: Named, backend: Served) -> Response:
+    """Let a paused integration go on."""
+    await running.set_paused(backend, integration, False)
+    return Json(await connecting.show(backend, await connecting.find(backend, integration.id)))
+
+
+@router.get("/{integration}/schema", response_model=documents.SchemaAnswer)
+async def get_schema(query: Annotated[EntityQuery, Query()], integration: Named, backend: Served) -> Response:
+    """Show the fields of an entity as both systems have them now."""
+    return Json(await systems.schema(backend, integration, query.entity))

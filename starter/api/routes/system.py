@@ -1,0 +1,49 @@
+"""Health, readiness, and a page for people who open the address in a browser. No data, no key."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
+
+from starter.api.answers import Json
+from starter.api.needs import Served
+
+router = APIRouter(tags=["system"])
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>External Sync</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}}</style></head>
+<body>
+<h1>External Sync</h1>
+<p>The API is <strong>{state}</strong>.</p>
+<ul>
+<li><a href="/docs">API documentation</a> (<a href="/openapi.json">OpenAPI</a>)</li>
+<li><a href="{temporal}">Temporal Web</a>: runs, schedules, waiting conflicts</li>
+<li><a href="/readyz">Readiness</a> and <a href="/healthz">health</a></li>
+</ul>
+</body>
+</html>
+"""
+
+
+@router.get("/", response_class=HTMLResponse, include_in_schema=False)
+async def page(backend: Served) -> HTMLResponse:
+    """Say whether the service is up, and where to look."""
+    checks = await backend.readiness()
+    state = "ready" if set(checks.values()) == {"ok"} else "not ready"
+    return HTMLResponse(_PAGE.format(state=state, temporal=backend.settings.temporal_ui_url))
+
+
+@router.get("/healthz")
+async def healthz() -> Response:
+    """Say that the process lives."""
+    return Json({"status": "ok"})
+
+
+@router.get("/readyz")
+async def readyz(backend: Served) -> Response:
+    """Say whether calls can be carried out, and if not, why: 200 or 503."""
+    checks = await backend.readiness()
+    ready = set(checks.values()) == {"ok"}
+    return Json({"status": "ready" if ready else "not_ready", "checks": checks}, 200 if ready else 503)

@@ -1,0 +1,95 @@
+"""Serving the API as a process: it listens at once, says why it is not ready yet, and ends gracefully on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import structlog
+import uvicorn
+
+from runtime.settings import Settings, require
+from runtime.wiring import open_services
+from starter.api.app import create_app
+from starter.services.backend import Backend, StartFailedError
+
+log = structlog.get_logger(__name__)
+
+WAIT_SECONDS = 120.0
+"""How long Temporal is waited for at the start."""
+_DRAIN_SECONDS = 20
+_PURGE_SECONDS = 3600.0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling, which ends the process by the signal instead of by an exit code."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings, host: str, port: int, *, wait_seconds: float = WAIT_SECONDS) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code: 0, or 1 when what the API needs did not come in time.
+
+    Raises MissingSettings for absent settings, OSError when the address cannot be listened on.
+    """
+    require(settings, "api_key", "encryption_keys")
+    listener = _listen(host, port)
+    backend = Backend(open_services(settings))
+    config = uvicorn.Config(
+        create_app(backend),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, server)
+    starting = asyncio.create_task(_start(backend, server, wait_seconds))
+    log.info("api_listening", host=host, port=listener.getsockname()[1])
+    try:
+        await server.serve(sockets=[listener])
+        return await _result(starting)
+    finally:
+        await backend.services.close()
+
+
+def _stop(server: uvicorn.Server) -> None:
+    server.should_exit = True
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+async def _start(backend: Backend, server: uvicorn.Server, wait_seconds: float) -> bool:
+    """Make the backend ready, then tidy up once in a while; False when it could not be made ready."""
+    try:
+        await backend.prepare(wait_seconds)
+    except Exception as error:
+        if isinstance(error, StartFailedError):
+            log.error("api_not_started", reason=str(error))
+        else:
+            log.exception("api_not_started")
+        _stop(server)
+        return False
+    log.info("api_ready")
+    while True:
+        await backend.idempotency.purge()
+        await asyncio.sleep(_PURGE_SECONDS)
+
+
+async def _result(starting: asyncio.Task[bool]) -> int:
+    if starting.done():
+        return 0 if starting.result() else 1
+    starting.cancel()
+    with suppress(asyncio.CancelledError):
+        await starting
+    return 0

@@ -1,0 +1,210 @@
+"""Configuring an integration: everything is checked, against both systems too, before anything is stored (I9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from connectors.registry import provider_spec
+from core.config import FieldMapping, FieldMappings, FieldResolution, IntegrationConfig, Matching
+from core.enums import OnNoMatch
+from core.errors import SyncError
+from core.problems import Problem, problems_of
+from core.records import Entity, Side
+from core.validate import check_config
+from starter.services.backend import Backend
+from starter.services.refusals import Invalid, Missing
+from starter.services.systems import describe
+from store.tables.connections import Integration
+
+JsonObject = dict[str, Any]
+
+
+async def stored(backend: Backend, integration: Integration) -> tuple[int, IntegrationConfig]:
+    """Return the active configuration with its version. Raises Missing when there is none yet."""
+    found = await backend.configs.current(integration.id)
+    if found is None:
+        raise Missing(f"{integration.id} has no sync-config yet; POST /integrations/{integration.id}/sync-config first")
+    return found[0], IntegrationConfig.model_validate(found[1])
+
+
+async def replace(backend: Backend, integration: Integration, given: IntegrationConfig) -> tuple[int, JsonObject]:
+    """Store a configuration and return its version and document.
+
+    Of an entity whose mappings, rules or matching are not given, those stored before stay; else the provider's
+    templates are taken.
+    """
+    found = await backend.configs.current(integration.id)
+    known = IntegrationConfig.model_validate(found[1]) if found else None
+    return await _store(backend, integration, _expand(integration.provider, given, known), known)
+
+
+async def change(backend: Backend, integration: Integration, patch: Mapping[str, Any]) -> tuple[int, JsonObject]:
+    """Change single keys (JSON Merge Patch, RFC 7396: null restores the default) and return as `replace`."""
+    _, known = await stored(backend, integration)
+    merged = _merge(document_of(known), patch)
+    try:
+        given = IntegrationConfig.model_validate(merged)
+    except ValidationError as error:
+        raise Invalid(*problems_of(error, IntegrationConfig)) from error
+    return await _store(backend, integration, _expand(integration.provider, given, known), known)
+
+
+async def disable(backend: Backend, integration: Integration) -> None:
+    """Disable the sync. Raises Missing when there is no configuration."""
+    _, known = await stored(backend, integration)
+    await _store(backend, integration, known.model_copy(update={"enabled": False}), known)
+
+
+async def replace_part(
+    backend: Backend, integration: Integration, given: FieldMappings | FieldResolution | Matching
+) -> JsonObject:
+    """Replace one entity's mappings, field rules or matching; return that part as stored.
+
+    Problems are named by their path in this part; those of other parts by their path in the whole configuration.
+    """
+    _, known = await stored(backend, integration)
+    section, name, value = _PARTS[type(given)](given)
+    parts = {**getattr(known, name), given.entity: value}
+    config = known.model_copy(update={name: parts})
+    try:
+        await _store(backend, integration, config, known)
+    except Invalid as refused:
+        raise Invalid(*(_within(problem, given.entity, section) for problem in refused.problems)) from refused
+    return plain(given)
+
+
+_PARTS: dict[type[BaseModel], Any] = {
+    FieldMappings: lambda given: ("mappings", "mappings", given.mappings),
+    FieldResolution: lambda given: ("fieldRules", "field_rules", given.rules),
+    Matching: lambda given: ("matching", "matching", given),
+}
+
+
+async def mappings(backend: Backend, integration: Integration, entity: Entity) -> JsonObject:
+    """Return one entity's mappings as `replace_part` takes them."""
+    _, config = await stored(backend, integration)
+    return plain(FieldMappings(entity=entity, mappings=config.mappings.get(entity, [])))
+
+
+async def field_rules(backend: Backend, integration: Integration, entity: Entity) -> JsonObject:
+    """Return one entity's field rules as `replace_part` takes them."""
+    _, config = await stored(backend, integration)
+    return plain(FieldResolution(entity=entity, rules=config.field_rules.get(entity, [])))
+
+
+async def matching(backend: Backend, integration: Integration, entity: Entity) -> JsonObject:
+    """Return one entity's matching as `replace_part` takes it."""
+    _, config = await stored(backend, integration)
+    return plain(config.matching.get(entity) or Matching(entity=entity, rules=[]))
+
+
+def document_of(config: IntegrationConfig) -> JsonObject:
+    """Return a configuration as it is stored: one text for one meaning, so that a version is a real change."""
+    return plain(config)
+
+
+def plain(model: BaseModel) -> JsonObject:
+    """Return a model's JSON object with exact numbers, whole ones as integers."""
+    found: JsonObject = _exact(model.model_dump(by_alias=True))
+    return found
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _exact(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_exact(item) for item in value]
+    if isinstance(value, float | Decimal):
+        number = Decimal(str(value))
+        return int(number) if number == number.to_integral_value() else number
+    return str(value) if isinstance(value, str) else value
+
+
+def _expand(provider: str, given: IntegrationConfig, known: IntegrationConfig | None) -> IntegrationConfig:
+    spec = provider_spec(provider)
+    templates, rules = spec.templates(), spec.match_rules()
+    found = dict(known.mappings) if known else {}
+    matched = dict(known.matching) if known else {}
+    found.update(given.mappings)
+    matched.update(given.matching)
+    for entity in given.entities:
+        if entity not in found and entity in templates:
+            found[entity] = [FieldMapping.model_validate(item) for item in templates[entity]]
+        if entity not in matched and entity in rules:
+            matched[entity] = Matching.model_validate({"entity": entity, "rules": rules[entity]})
+    kept = known.field_rules if known else {}
+    return given.model_copy(
+        update={"mappings": found, "matching": matched, "field_rules": {**kept, **given.field_rules}}
+    )
+
+
+def _merge(document: Any, patch: Any) -> Any:
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(document) if isinstance(document, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merge(merged.get(key), value)
+    return merged
+
+
+async def _store(
+    backend: Backend, integration: Integration, config: IntegrationConfig, known: IntegrationConfig | None
+) -> tuple[int, JsonObject]:
+    schedules = backend.schedules
+    # Switching off must work when a system is out of reach, too.
+    switched_off = known is not None and not config.enabled and config == known.model_copy(update={"enabled": False})
+    problems = [] if switched_off else await _check(backend, integration, config)
+    if problems:
+        raise Invalid(*problems)
+    document = document_of(config)
+    version = await backend.configs.save(integration.id, document)
+    await backend.connections.set_enabled(integration.id, config.enabled)
+    # Should this fail, the answer says so; the same call again, or the next start, aligns the Schedule.
+    await schedules.apply(integration.id, integration.provider, document, paused=integration.paused)
+    return version, document
+
+
+async def _check(backend: Backend, integration: Integration, config: IntegrationConfig) -> list[Problem]:
+    offered = provider_spec(integration.provider).entities
+    named = {*config.entities, *config.mappings, *config.field_rules, *config.matching}
+    asks = _needs_currency(config)
+    try:
+        described = await describe(backend, integration, sorted(named & set(offered)), currency=asks)
+    except SyncError:
+        # What is wrong in itself is said even when the systems cannot be asked.
+        alone = check_config(config, offered, {}, {})
+        if not alone:
+            raise
+        return alone
+    problems = check_config(config, offered, described.schemas, described.facts)
+    if asks and described.currency is None:
+        message = "is required: new Alguna customers need a currency, and the external system does not tell its own"
+        problems.append(Problem("entityOptions.accounts.defaultCurrency", message))
+    return problems
+
+
+def _needs_currency(config: IntegrationConfig) -> bool:
+    """Whether Alguna customers may be created with a currency that neither a mapping nor an option gives."""
+    accounts, options = Entity.ACCOUNTS, config.entity_options.get(Entity.ACCOUNTS)
+    matched = config.matching.get(accounts)
+    creates = matched is None or matched.on_no_match is OnNoMatch.CREATE
+    mapped = any(
+        item.alguna_field == "currency" and item.direction.allows(Side.ALGUNA)
+        for item in config.mappings.get(accounts, [])
+    )
+    given = mapped or (options is not None and options.default_currency is not None)
+    return accounts in config.entities and config.direction.allows(Side.ALGUNA) and creates and not given
+
+
+def _within(problem: Problem, entity: Entity, section: str) -> Problem:
+    """The problem by its path in the body that sets one entity's part."""
+    if problem.entity is entity and problem.section == section:
+        return Problem(problem.field, problem.message)
+    return Problem(problem.path, problem.message)
