@@ -52,6 +52,8 @@ class Access:
         self._exchange = exchange
         self._known: Credentials | None = None
         self._read_at = 0.0
+        # Held here, so that a renewal outlives the call that asked for it.
+        self._renewals: set[asyncio.Task[Credentials]] = set()
 
     async def credentials(self) -> Credentials:
         """Return credentials with a token, renewed first when there is none. Raises `AuthExpired`."""
@@ -65,7 +67,10 @@ class Access:
 
         Raises `AuthExpired` when there are none to be had, and whatever the exchange raises.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._renew(failed)))
+        renewal = asyncio.create_task(self._renew(failed))
+        self._renewals.add(renewal)
+        renewal.add_done_callback(self._renewals.discard)
+        return await asyncio.shield(renewal)
 
     async def expire(self, failed: Credentials, reason: str, vendor_code: str | None = None) -> AuthExpired:
         """Record that these credentials are dead and return the error to raise."""

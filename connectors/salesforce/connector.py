@@ -19,6 +19,7 @@ from core.schema import EntitySchema
 from core.values import Value
 
 _UNREAD_CODE = "DUPLICATE_VALUE"
+_OWN_CURRENCY = "SELECT DefaultCurrencyIsoCode FROM Organization"
 
 
 class SalesforceConnector:
@@ -57,22 +58,20 @@ class SalesforceConnector:
         return (await self._schemas.get(entity)).as_entity_schema()
 
     async def default_currency(self) -> str | None:
-        """Return the org's currency: the corporate one where there are several, else the organisation's own.
+        """Return the org's currency; None where it does not tell.
 
-        An org that shows neither (fields that this version or user has not) gives None.
+        With several currencies (then, and only then, rows have `CurrencyIsoCode`, sheet 2.1) it is the corporate one.
+        With one, REST documents no place for it: some orgs show it on the organisation, else the configuration's
+        `defaultCurrency` is needed.
         """
-        for soql in (
-            "SELECT IsoCode FROM CurrencyType WHERE IsCorporate = true",
-            "SELECT DefaultCurrencyIsoCode FROM Organization",
-        ):
-            try:
-                rows = (await self._client.query(soql)).rows
-            except (FieldValidation, Permission):
-                continue
-            code = rows[0].get("IsoCode") or rows[0].get("DefaultCurrencyIsoCode") if rows else None
-            if isinstance(code, str):
-                return code
-        return None
+        several = "CurrencyIsoCode" in (await self._schemas.get(Entity.ACCOUNTS)).fields
+        soql = "SELECT IsoCode FROM CurrencyType WHERE IsCorporate = true" if several else _OWN_CURRENCY
+        try:
+            rows = (await self._client.query(soql)).rows
+        except (FieldValidation, Permission):
+            return None
+        code = rows[0].get("IsoCode" if several else "DefaultCurrencyIsoCode") if rows else None
+        return code if isinstance(code, str) else None
 
     async def fetch(self, request: FetchRequest) -> Page:
         """Return one page of changes, up to 2,000 rows for one call."""
@@ -157,6 +156,3 @@ def _is_unclear(operation: Operation, results: Sequence[WriteResult]) -> bool:
         and one.failure.vendor_code == _UNREAD_CODE
         for one in results
     )
-
-
-__all__ = ["SalesforceConnector"]

@@ -213,3 +213,12 @@ async def test_a_field_hidden_while_the_process_runs_is_left_out_from_the_next_t
 async def test_a_cursor_that_is_none_of_ours_is_our_own_fault(salesforce_connector: Connector) -> None:
     with pytest.raises(Internal):
         await salesforce_connector.fetch(changes("2026-01-01"))
+
+
+async def test_an_org_that_does_not_tell_its_currency_has_none(
+    salesforce: Control, salesforce_connector: Connector
+) -> None:
+    await salesforce_connector.describe(Entity.ACCOUNTS)
+    await salesforce.forget_calls()
+    assert await salesforce_connector.default_currency() is None
+    assert len(await salesforce.calls()) == 1
