@@ -27,6 +27,7 @@ from store.types import utc_now
 
 MAX_SLEEP_SECONDS = 2.0
 BLOCK_SECONDS = 1.0
+LOOK_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -85,6 +86,7 @@ class StoreBudget:
         self._block = _Block()
         self._turn = asyncio.Lock()
         self._wanted = 0
+        self._looked = -math.inf
         self._slots = asyncio.Semaphore(concurrency) if concurrency else None
         self._reported: tuple[int | None, int | None] | None = None
         self._report_written = -math.inf
@@ -141,19 +143,26 @@ class StoreBudget:
             row.tokens = 0.0
             row.refilled_at = max(row.refilled_at, row.blocked_until)
         self._block = _Block()
+        self._looked = -math.inf
 
     async def _wait_while_blocked(self, deadline: float) -> None:
-        """Read (not write) the row before each call, so that one worker's 429 stops all others at once."""
+        """Look at the row often, so that one worker's 429 stops all others within `LOOK_SECONDS`."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return
         query = select(col(BudgetRow.blocked_until), col(BudgetRow.blocked_by_quota)).where(
             col(BudgetRow.connection_id) == self._connection_id
         )
         async with self._db.session() as session:
             found = (await session.execute(query)).first()
+        wait, quota = 0.0, False
         if found is not None and found.blocked_until is not None:
-            wait = (found.blocked_until - utc_now()).total_seconds()
-            if wait > 0:
-                self._block = _Block()
-                await self._sleep(wait, deadline, quota=found.blocked_by_quota)
+            wait, quota = (found.blocked_until - utc_now()).total_seconds(), found.blocked_by_quota
+        if wait > 0:
+            # Not marked as looked at: the next caller asks again.
+            self._block = _Block()
+            await self._sleep(wait, deadline, quota=quota)
+        else:
+            self._looked = time.monotonic()
 
     async def _sleep(self, seconds: float, deadline: float, *, quota: bool = False) -> None:
         if seconds <= 0:

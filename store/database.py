@@ -146,14 +146,15 @@ async def upsert(
     update_columns: Sequence[str] = (),
     *,
     index_where: ColumnElement[bool] | None = None,
-) -> None:
+    where: ColumnElement[bool] | None = None,
+) -> int:
     """Insert rows in one bulk statement; where the unique index already holds one, update the named columns of it.
 
-    Without `update_columns` an existing row stays as it is. `index_where` names a partial unique index. Of several
-    rows with the same key the last wins.
+    Without `update_columns` an existing row stays as it is, as does one that does not meet `where`. `index_where` names
+    a partial unique index. Of several rows with the same key the last wins. Returns how many rows were written.
     """
     if not rows:
-        return
+        return 0
     target = _table(table)
     new = sqlite.insert(target) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(target)
     if update_columns:
@@ -161,11 +162,12 @@ async def upsert(
             index_elements=list(index_elements),
             index_where=index_where,
             set_={name: new.excluded[name] for name in update_columns},
+            where=where,
         )
     else:
         statement = new.on_conflict_do_nothing(index_elements=list(index_elements), index_where=index_where)
     connection = await session.connection()
-    await connection.execute(statement, rows)
+    return (await connection.execute(statement, rows, execution_options={"preserve_rowcount": True})).rowcount
 
 
 def chunked(values: Sequence[T], size: int = 1000) -> Iterator[Sequence[T]]:

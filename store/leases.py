@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from core.errors import Transient
@@ -53,29 +53,34 @@ class StoreLeases:
         deadline = time.monotonic() + seconds
         pause = 0.02
         while not await self._take(names, owner):
-            if time.monotonic() >= deadline:
-                raise Transient(f"{', '.join(names)}: held by another worker for {seconds:g} s", retry_after=1.0)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-            pause = min(pause * 1.5, 0.25)
+            # Waiters read; only who finds the leases free queues as a writer.
+            while True:
+                if time.monotonic() >= deadline:
+                    raise Transient(f"{', '.join(names)}: held by another worker for {seconds:g} s", retry_after=1.0)
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+                pause = min(pause * 1.5, 0.25)
+                if await self._free(names):
+                    break
 
     async def _take(self, names: list[str], owner: str) -> bool:
-        """Try once, all or nothing. Looks before it writes, so that waiters do not queue as writers."""
-        async with self._db.session() as session:
-            held = select(col(Lease.name)).where(col(Lease.name).in_(names), col(Lease.expires_at) > utc_now())
-            if (await session.execute(held.limit(1))).first():
-                return False
+        """Try once, all or nothing: a new row, or one whose time is up."""
+        now = utc_now()
+        rows = [{"name": name, "owner": owner, "expires_at": now + self._ttl} for name in names]
         try:
             async with self._db.transaction() as session:
-                now = utc_now()
-                await session.execute(delete(Lease).where(col(Lease.name).in_(names), col(Lease.expires_at) <= now))
-                rows = [{"name": name, "owner": owner, "expires_at": now + self._ttl} for name in names]
-                await upsert(session, Lease, rows, ["name"])
-                mine = select(func.count()).select_from(Lease).where(col(Lease.owner) == owner)
-                if (await session.execute(mine)).scalar_one() != len(names):
+                taken = await upsert(
+                    session, Lease, rows, ["name"], ["owner", "expires_at"], where=col(Lease.expires_at) <= now
+                )
+                if taken != len(names):
                     raise _Taken
         except _Taken:
             return False
         return True
+
+    async def _free(self, names: list[str]) -> bool:
+        held = select(col(Lease.name)).where(col(Lease.name).in_(names), col(Lease.expires_at) > utc_now())
+        async with self._db.session() as session:
+            return (await session.execute(held.limit(1))).first() is None
 
     async def _keep(self, owner: str) -> None:
         """Renew until cancelled. Where the database fails it ends, and the leases run out as those of a dead holder."""

@@ -105,11 +105,13 @@ async def test_json_values_come_back_exactly(db: Database, value: object) -> Non
 
 
 async def test_upsert_inserts_updates_named_columns_and_keeps_the_rest(db: Database) -> None:
+    key = ["connection_id", "topic", "key"]
     async with db.transaction() as session:
-        await upsert(session, Note, [note("a", 1), note("b", 1)], ["connection_id", "topic", "key"], ["value"])
-        await upsert(session, Note, [note("b", 2), note("c", 2)], ["connection_id", "topic", "key"], ["value"])
-        await upsert(session, Note, [note("a", 3), note("d", 3)], ["connection_id", "topic", "key"])
-        await upsert(session, Note, [], ["connection_id", "topic", "key"], ["value"])
+        assert await upsert(session, Note, [note("a", 1), note("b", 1)], key, ["value"]) == 2
+        assert await upsert(session, Note, [note("b", 2), note("c", 2)], key, ["value"]) == 2
+        assert await upsert(session, Note, [note("a", 3), note("d", 3)], key) == 1
+        assert await upsert(session, Note, [note("a", 4), note("b", 4)], key, ["value"], where=col(Note.key) < "a") == 0
+        assert await upsert(session, Note, [], key, ["value"]) == 0
         await insert_many(session, Note, [])
     async with db.session() as session:
         rows = (await session.execute(select(col(Note.key), col(Note.value)).order_by(col(Note.key)))).all()
