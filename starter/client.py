@@ -203,6 +203,10 @@ class Client:
         """Hand in a person's decision; `decision` holds the version it answers."""
         return self.call("POST", f"{_of(name)}/conflicts/{quote(conflict_id, safe='')}/resolve", decision)
 
+    def links(self, name: str, entity: str) -> list[Link]:
+        """Return all links of an entity."""
+        return list(self.pages(f"{_of(name)}/links/{entity}"))
+
     def link(
         self, name: str, entity: str, *, alguna_id: str | None = None, external_id: str | None = None
     ) -> Link | None:

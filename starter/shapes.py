@@ -43,6 +43,7 @@ class Run(TypedDict, total=False):
     completedAt: str | None
     workflowId: str
     temporalUrl: str | None
+    problem: Any
     stats: dict[str, dict[str, Any]]
     apiCalls: dict[str, int]
 
@@ -119,9 +120,10 @@ class Conflict(TypedDict, total=False):
 
 
 class Link(TypedDict, total=False):
-    """A pair of records."""
+    """A pair of records; `rule` says what made it one."""
 
     entity: str
     algunaId: str
     externalId: str
     status: str
+    rule: str | None

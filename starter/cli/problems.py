@@ -21,7 +21,7 @@ from starter.cli.session import (
     chosen_or_all,
     open_client,
 )
-from starter.shapes import Conflict, ConflictField
+from starter.shapes import Conflict, ConflictField, Link
 
 errors = typer.Typer(cls=ListFirst, help="Records that could not be synced: list (the default), retry, ignore.")
 conflicts = typer.Typer(cls=ListFirst, help="Conflicts that wait for a person: list (the default), show, resolve.")
@@ -210,14 +210,25 @@ def links(
     external_id: Annotated[str | None, typer.Option(help="The record's id in the external system.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which records are one: the link of a record, by its id on either side."""
-    if (alguna_id is None) == (external_id is None):
+    """Show which records are one: the link of a record by its id on either side, or all links of an entity."""
+    if alguna_id and external_id:
         raise CommandError("give either --alguna-id or --external-id")
     with open_client() as client:
+        if not (alguna_id or external_id):
+            _show_links(client.links(integration, entity.value), as_json=as_json)
+            return
         found = client.link(integration, entity.value, alguna_id=alguna_id, external_id=external_id)
     if found is None:
         raise CommandError(f"{entity.value} has no link for {alguna_id or external_id}")
     show_json(found) if as_json else show_pairs([(name, value) for name, value in found.items()])
+
+
+def _show_links(found: list[Link], *, as_json: bool) -> None:
+    if as_json:
+        show_json(found)
+        return
+    rows = [[one["algunaId"], one["externalId"], one["status"], one.get("rule")] for one in found]
+    show_table(["Alguna", "external", "status", "linked by"], rows, empty="No links.")
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
