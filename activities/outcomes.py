@@ -146,7 +146,7 @@ def written_base(
         path = names.get(name)
         if stored is not None and path is not None and path in stored.fields:
             base[name] = adopt(value, target, stored.fields[path])
-        elif certain and context.facts[target].returns_values:
+        elif certain and context.facts[target].returns_values and not value.drift:
             base[name] = value
         else:
             base[name] = replace(value, unconfirmed=target)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.protocols import Connector, ConnectorContext
 from connectors.registry import provider_spec
 from core.ports import TokenStore
+from core.values import dump_json
 from runtime.settings import Settings, require
 from store.budgets import StoreBudget
 from store.configs import Configs
@@ -34,6 +35,8 @@ class Services:
     connections: Connections
     configs: Configs
     leases: StoreLeases
+    budgets: dict[tuple[str, str], StoreBudget] = field(default_factory=dict)
+    """One per connection and its limits, because calls in flight are counted in the process."""
 
     async def connector(self, provider: str, connection_id: str, integration_id: str) -> Connector:
         """Make a connector for a stored connection, on the budget that all processes share."""
@@ -49,26 +52,31 @@ class Services:
         limits: Mapping[str, Any],
     ) -> Connector:
         """Make a connector on a token store of the caller's (say, credentials that are only being checked)."""
-        known = {**PUBLISHED_LIMITS.get(provider, {}), **limits}
-        rate = float(known.get("requestsPerSecond", 50))
-        budget = StoreBudget(
-            self.db,
-            connection_id,
-            rate_per_second=rate,
-            burst=max(1, int(rate)),
-            daily=int(known["requestsPerDay"]) if "requestsPerDay" in known else None,
-            concurrency=int(known["concurrent"]) if "concurrent" in known else None,
-        )
         return provider_spec(provider).connect(
             ConnectorContext(
                 connection_id=connection_id,
                 integration_id=integration_id,
                 tokens=tokens,
-                budget=budget,
+                budget=self._budget(provider, connection_id, limits),
                 leases=self.leases,
                 notebook=StoreNotebook(self.db, connection_id),
             )
         )
+
+    def _budget(self, provider: str, connection_id: str, limits: Mapping[str, Any]) -> StoreBudget:
+        key = (connection_id, dump_json(dict(limits)))
+        if key not in self.budgets:
+            known = {**PUBLISHED_LIMITS.get(provider, {}), **limits}
+            rate = float(known.get("requestsPerSecond", 50))
+            self.budgets[key] = StoreBudget(
+                self.db,
+                connection_id,
+                rate_per_second=rate,
+                burst=max(1, int(rate)),
+                daily=int(known["requestsPerDay"]) if "requestsPerDay" in known else None,
+                concurrency=int(known["concurrent"]) if "concurrent" in known else None,
+            )
+        return self.budgets[key]
 
     async def close(self) -> None:
         """Close the database."""

@@ -231,6 +231,7 @@ ORGANIZATION = SObject(
         _id("Organization ID"),
         _text("Name", "Name", 80, **_REQUIRED),
         _text("OrganizationType", "Edition", 40, "picklist", **_READ_ONLY),
+        _text("DefaultCurrencyIsoCode", "Default Currency ISO Code", 40, "picklist", **_READ_ONLY),
         _text("InstanceName", "Instance Name", 5, **_READ_ONLY),
         Field("IsSandbox", "boolean", "Is Sandbox", **_DERIVED),
         _text("DefaultLocaleSidKey", "Locale", 40, "picklist"),

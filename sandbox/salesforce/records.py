@@ -238,6 +238,7 @@ class Records:
                 "Id": self.org_id,
                 "Name": "External Sync Sandbox",
                 "OrganizationType": "Developer Edition",
+                "DefaultCurrencyIsoCode": "USD",
                 "InstanceName": "SBX1",
                 "IsSandbox": False,
                 "DefaultLocaleSidKey": "en_US",

@@ -215,10 +215,15 @@ async def test_a_cursor_that_is_none_of_ours_is_our_own_fault(salesforce_connect
         await salesforce_connector.fetch(changes("2026-01-01"))
 
 
+async def test_the_orgs_currency_is_asked_in_one_call(salesforce: Control, salesforce_connector: Connector) -> None:
+    await salesforce_connector.describe(Entity.ACCOUNTS)
+    await salesforce.forget_calls()
+    assert await salesforce_connector.default_currency() == "USD"
+    assert len(await salesforce.calls()) == 1
+
+
 async def test_an_org_that_does_not_tell_its_currency_has_none(
     salesforce: Control, salesforce_connector: Connector
 ) -> None:
-    await salesforce_connector.describe(Entity.ACCOUNTS)
-    await salesforce.forget_calls()
+    await salesforce.post("records/setup", {"hiddenFields": ["Organization.DefaultCurrencyIsoCode"]})
     assert await salesforce_connector.default_currency() is None
-    assert len(await salesforce.calls()) == 1

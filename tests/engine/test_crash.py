@@ -38,7 +38,7 @@ POINTS = [("alguna", pages) for pages in (4, 12, 20)] + [("salesforce", n) for n
 async def reached(world: World, system: str, count: int) -> bool:
     """Whether the system has had this many calls of the first sync."""
     path = "/customers" if system == "alguna" else "/composite/sobjects"
-    return sum(call["path"].endswith(path) for call in await world.boxes.calls(system)) >= count
+    return sum(str(call["path"]).endswith(path) for call in await world.boxes.calls(system)) >= count
 
 
 async def kill_at_points(world: World, workers: int) -> None:

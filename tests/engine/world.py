@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from pydantic import SecretStr
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -213,7 +214,7 @@ async def make_world(folder: Path, address: str, boxes: Sandboxes, **settings: A
     chosen = Settings(
         data_dir=folder,
         database_url=f"sqlite:///{folder}/store.db",
-        encryption_keys=Vault.new_key(),
+        encryption_keys=(SecretStr(Vault.new_key()),),
         task_queue=f"test-{uuid4().hex[:8]}",
         **settings,
     )
