@@ -47,6 +47,8 @@ class Decided:
     trails: list[Trail] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     parked: list[int] = field(default_factory=list)
+    agreed: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})
+    """Records that need no write to a side: target side -> ids on the other. An error that was open is mended."""
 
 
 def as_stored(

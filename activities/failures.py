@@ -12,8 +12,10 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import OperationalError
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
+from temporalio.service import RPCError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.contracts import ChunkRef, PassRef, Wait
@@ -53,12 +55,22 @@ class _Inbound(ActivityInboundInterceptor):
             try:
                 async with _heartbeats():
                     return await super().execute_activity(input)
+            except (OperationalError, RPCError, OSError) as error:
+                # The database or Temporal is not there for the moment. Their texts may quote values (I8).
+                log.warning("activity_interrupted", exc_info=True)
+                raise translate(Transient(type(error).__name__)) from None
             except (SyncError, Paused) as error:
                 translated = translate(error)
                 log.info("activity_stopped", type=translated.type, retry_in=str(translated.next_retry_delay))
                 if reference is not None:
                     await self._note_pause(reference, error, translated)
                 raise translated from None
+            except (ApplicationError, CancelledError):
+                raise
+            except Exception:
+                # A fault of ours. What it says stays in our log: a history must not quote values (I8).
+                log.exception("activity_failed")
+                raise _stop(ErrorType.INTERNAL.value, HINTS[ErrorType.INTERNAL]) from None
 
     async def _note_pause(self, reference: PassRef, error: Exception, translated: ApplicationError) -> None:
         """Show the runs of a waiting pass as paused, with what they wait for."""

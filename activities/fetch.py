@@ -15,7 +15,7 @@ from activities.intake import take_in
 from activities.settle import settle
 from connectors.protocols import FetchRequest, Page
 from core.records import PARENT_OF, Entity, Record, Side
-from store import links, passes, staging
+from store import links, passes, staging, writes
 from store.passes import Tally
 from store.scope import Scope
 from store.tables.runs import Pass
@@ -30,6 +30,9 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     context = await engine.open(ref)
     counted = _calls(context)
     await settle(engine, context)
+    async with engine.db.transaction() as session:
+        await staging.release_older(session, context.scope, ref.pass_id)
+        await writes.supersede_older(session, context.scope, ref.pass_id)
     await _take_inbox(engine, context)
     await _unpark(engine, context)
     more = ref.mode is not Mode.INBOX and await _read_sides(engine, context)

@@ -43,6 +43,8 @@ def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
         (decided.answered if chosen else decided.untroubled).append(str(link.id))
     if not planned and result.quiet:
         decided.tally.add(Side.EXTERNAL, "unchanged")
+        for target in Side:
+            decided.agreed[target].append(link.id_on(target.other))
 
 
 def _view(link: LinkState, side: Side, staged: StagedRecord | None) -> SideView:

@@ -39,7 +39,7 @@ class _Effects:
     moved: dict[int, LinkState] = field(default_factory=dict)
     gone: list[int] = field(default_factory=list)
     recreate: list[int] = field(default_factory=list)
-    restage: list[tuple[Record, int | None]] = field(default_factory=list)
+    restage: list[Record] = field(default_factory=list)
     reached: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})
     states: dict[str, list[int]] = field(default_factory=dict)
     again: list[int] = field(default_factory=list)
@@ -70,8 +70,7 @@ async def store_results(
         item = opened[result.operation_id]
         link = known.get(item.link_id) if item.link_id is not None else None
         _apply(context, effects, item, link, result, certain)
-    for operation_id, record in (fresh or {}).items():
-        effects.restage.append((record, opened[operation_id].link_id))
+    effects.restage += (fresh or {}).values()
     await _store(session, context, opened.values(), effects)
     return effects.again
 
@@ -100,7 +99,7 @@ def _apply(
         case WriteStatus.MOVED:
             effects.end("superseded", operation.id)
             if result.record is not None:
-                effects.restage.append((result.record, item.link_id))
+                effects.restage.append(result.record)
         case WriteStatus.RETRY:
             effects.again.append(operation.id)
 
@@ -228,7 +227,7 @@ async def _store(
     await links.tombstone(session, effects.gone, "archived or gone")
     await links.tombstone(session, effects.recreate, "gone; to be made anew", recreate=True)
     await _remember(session, context, effects)
-    await staging.put(session, scope, effects.restage, read_at=at)
+    await _restage(session, context, effects)
     await errors.open_errors(session, scope, run_id, effects.failed, at)
     for target, source_ids in effects.reached.items():
         await errors.close_errors(session, scope, target, source_ids)
@@ -238,6 +237,17 @@ async def _store(
     await passes.add_counts(session, pass_id, effects.tally)
     if effects.recreate:
         await _ask_again(session, context, opened, effects)
+
+
+async def _restage(session: AsyncSession, context: PassContext, effects: _Effects) -> None:
+    """Stage fresh records again under the links they have by now, together with what was staged of the other side."""
+    restaged: list[tuple[Record, int | None]] = []
+    for side in Side:
+        records = [record for record in effects.restage if record.side is side]
+        bound = await links.active(session, context.scope, side, [record.id for record in records])
+        restaged += [(record, bound[record.id].id if record.id in bound else None) for record in records]
+    await staging.put(session, context.scope, restaged, read_at=utc_now())
+    await staging.release(session, [link_id for _, link_id in restaged if link_id is not None])
 
 
 async def _remember(session: AsyncSession, context: PassContext, effects: _Effects) -> None:

@@ -121,6 +121,8 @@ async def _store(engine: Engine, context: PassContext, chunk: ChunkRef, decided:
         closed = await conflicts.close(session, scope, "fields", decided.answered, "resolved")
         closed += await conflicts.close(session, scope, "fields", decided.untroubled, "closed")
         await errors.open_errors(session, scope, run_id, decided.failed, at)
+        for target, source_ids in decided.agreed.items():
+            await errors.close_errors(session, scope, target, source_ids)
         for side, kept in decided.remembered.items():
             await links.remember_unlinked(session, scope, side, kept, context.config_version)
         await passes.record_endings(session, scope, pass_id, decided.endings, at)

@@ -162,6 +162,23 @@ async def drop_chunk(session: AsyncSession, pass_id: str, chunk: int) -> None:
     await session.execute(delete(STAGED).where(STAGED.c.pass_id == pass_id, STAGED.c.chunk == chunk))
 
 
+async def release(session: AsyncSession, link_ids: Collection[int]) -> None:
+    """Let all staged records of these links be claimed again, so that both sides come into the next merge together."""
+    if link_ids:
+        await session.execute(
+            update(STAGED).where(STAGED.c.link_id.in_(list(link_ids))).values(state="pending", pass_id=None, chunk=None)
+        )
+
+
+async def release_older(session: AsyncSession, scope: Scope, pass_id: str) -> None:
+    """Let the records be claimed again that a failed or canceled pass left in its chunks."""
+    await session.execute(
+        update(STAGED)
+        .where(scope.covers(STAGED), STAGED.c.chunk.is_not(None), STAGED.c.pass_id != pass_id)
+        .values(pass_id=None, chunk=None)
+    )
+
+
 async def park(session: AsyncSession, row_ids: Collection[int]) -> None:
     """Put staged rows aside until their parent has a link."""
     if row_ids:

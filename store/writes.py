@@ -235,6 +235,15 @@ async def finish(session: AsyncSession, ids: Collection[int], state: str) -> Non
         await session.execute(update(OPERATIONS).where(OPERATIONS.c.id.in_(list(ids))).values(state=state))
 
 
+async def supersede_older(session: AsyncSession, scope: Scope, pass_id: str) -> None:
+    """Drop what a failed or canceled pass planned and never sent: its records are merged anew."""
+    await session.execute(
+        update(OPERATIONS)
+        .where(scope.covers(OPERATIONS), OPERATIONS.c.state == "planned", OPERATIONS.c.pass_id != pass_id)
+        .values(state="superseded")
+    )
+
+
 async def plan_again(session: AsyncSession, ids: Collection[int]) -> None:
     """Let operations that were certainly not carried out be sent again in a new request."""
     if ids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -151,3 +152,47 @@ async def test_i6_a_rejected_value_is_an_open_error_until_it_is_mended(world: Wo
         run = await world.sync()
         assert run.status == "completed"
         await one(world, "salesforce", "accounts", Name="Short enough")
+
+
+async def test_i3_an_edit_made_between_reading_and_writing_goes_back_to_the_merge(world: World) -> None:
+    await world.boxes.seed("alguna", "accounts", 2)
+    await world.configure("accounts", mappings=BOTH, conflictResolution="alguna_wins")
+    async with world.worker():
+        await world.sync()
+        theirs = (await world.boxes.records("salesforce", "accounts"))[0]
+        customer = theirs["Alguna_Customer_ID__c"]
+        # The look at the customer just before its write takes a while; a person edits it meanwhile.
+        match = {"method": "GET", "path": f"/customers/{customer}"}
+        slow = {"match": match, "fault": "slow", "retryAfter": 1.5, "times": 1}
+        await world.boxes.control("alguna", "POST", "faults", slow)
+        await world.boxes.edit(
+            "salesforce", "accounts", theirs["Id"], Name="Salesforce wants", Email__c="kept@mail.example"
+        )
+        await world.boxes.clear_calls()
+        handle = await world.start()
+        async with asyncio.timeout(30):
+            while not any(customer in call["path"] for call in await world.boxes.calls("alguna")):
+                await asyncio.sleep(0.01)
+        await world.boxes.edit("alguna", "accounts", customer, name="Alguna wants")
+        async with asyncio.timeout(60):
+            await handle.result()
+        await one(world, "alguna", "accounts", id=customer, name="Alguna wants")
+        await one(world, "salesforce", "accounts", Id=theirs["Id"], Name="Alguna wants", Email__c="kept@mail.example")
+        await quiet(world)
+
+
+async def test_i3_a_new_mapping_fills_nothing_over_values_it_has_not_seen(world: World) -> None:
+    await world.boxes.seed("alguna", "accounts", 3)
+    only_name = {"accounts": BOTH["accounts"][:1]}
+    await world.configure("accounts", mappings=only_name)
+    async with world.worker():
+        await world.sync()
+        theirs = (await world.boxes.records("salesforce", "accounts"))[0]
+        await world.boxes.edit("salesforce", "accounts", theirs["Id"], Email__c="theirs@mail.example")
+        await world.sync()
+        await world.configure("accounts", mappings=BOTH, conflictResolution="external_wins")
+        await world.sync()
+        await one(world, "salesforce", "accounts", Id=theirs["Id"], Email__c="theirs@mail.example")
+        ours = await one(world, "alguna", "accounts", id=theirs["Alguna_Customer_ID__c"])
+        assert ours["contacts"][0]["email"] == "theirs@mail.example"
+        await quiet(world)
