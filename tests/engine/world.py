@@ -211,9 +211,9 @@ class World:
 
 async def make_world(folder: Path, address: str, boxes: Sandboxes, **settings: Any) -> World:
     """Make a world with an empty store on a task queue of its own."""
+    settings.setdefault("database_url", f"sqlite:///{folder}/store.db")
     chosen = Settings(
         data_dir=folder,
-        database_url=f"sqlite:///{folder}/store.db",
         encryption_keys=(SecretStr(Vault.new_key()),),
         task_queue=f"test-{uuid4().hex[:8]}",
         **settings,

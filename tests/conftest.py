@@ -1,4 +1,4 @@
-"""Databases for the store's tests: SQLite always, PostgreSQL (from a wheel) where it runs."""
+"""Databases for tests: SQLite always, PostgreSQL (from a wheel) where it runs."""
 
 from __future__ import annotations
 
@@ -72,6 +72,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     else:
         server = request.getfixturevalue("postgres")
         yield from _postgres_database(server, template=request.getfixturevalue("postgres_template"))
+
+
+@pytest.fixture
+def postgres_url(postgres: str, postgres_template: str) -> Iterator[str]:
+    """The URL of a migrated, empty PostgreSQL database."""
+    yield from _postgres_database(postgres, template=postgres_template)
 
 
 @pytest.fixture
