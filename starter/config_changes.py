@@ -16,6 +16,10 @@ from starter.config_file import Finding, IntegrationEntry, Loaded
 
 Credentials = Callable[[IntegrationEntry], JsonObject]
 
+# How many names deep new or dropped parts are told one by one.
+_DEPTH = {"config": 1, "mappings": 2, "fieldResolution": 2, "matching": 1}
+_UNTOLD: tuple[Any, ...] = (None, False, "none", [], {})
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -27,6 +31,8 @@ class Change:
 
     def text(self) -> str:
         """Return the change as a line of a plan."""
+        if not self.path:
+            return f"+ {self.after}"
         if self.before is None:
             return f"+ {self.path}: {_short(self.after)}"
         if self.after is None:
@@ -75,8 +81,8 @@ def changes(client: Client, entry: IntegrationEntry) -> list[Change]:
 def apply(client: Client, entry: IntegrationEntry, credentials: Credentials) -> list[Change]:
     """Make the service agree with an entry; returns what changed, nothing when all agreed before.
 
-    The whole configuration is one call, so that no sync runs on a part of it. Raises ApiError, and ValueError when the id
-    belongs to another provider.
+    The whole configuration is one call, so that no sync runs on a part of it. Raises ApiError, and ValueError when the
+    id belongs to another provider.
     """
     found = changes(client, entry)
     if found:
@@ -182,20 +188,35 @@ def _json(model: Any, include: set[str] | None = None, *, defaults: bool = True)
 
 
 def _differences(before: Any, after: Any, path: str = "") -> list[Change]:
-    if isinstance(before, dict) and isinstance(after, dict):
+    """Compare by name. What is wholly new or wholly gone is told down to single settings, mappings and rules."""
+    if isinstance(before, dict) and isinstance(after, dict) or _is_open(path, before, after):
+        mine, wanted = before or {}, after or {}
         return [
             change
-            for key in [*before, *(key for key in after if key not in before)]
-            for change in _differences(before.get(key), after.get(key), f"{path}.{key}" if path else key)
+            for key in [*mine, *(key for key in wanted if key not in mine)]
+            for change in _differences(mine.get(key), wanted.get(key), f"{path}.{key}" if path else key)
         ]
     if before == after or (not before and not after and before in (None, {}) and after in (None, {})):
         return []
     return [Change(path, before, after)]
 
 
+def _is_open(path: str, before: Any, after: Any) -> bool:
+    present = after if before is None else before
+    return (
+        (before is None or after is None)
+        and isinstance(present, dict)
+        and path.count(".") < _DEPTH.get(path.split(".")[0], 0)
+    )
+
+
 def _short(value: Any) -> str:
+    """A value in one line, without what says nothing: empty parts, `none`, and names that the path tells already."""
     if isinstance(value, dict):
-        return ", ".join(f"{key}={_short(item)}" for key, item in value.items() if item not in (None, False, [], {}))
+        told = {
+            key: item for key, item in value.items() if item not in _UNTOLD and key not in ("algunaField", "entity")
+        }
+        return ", ".join(f"{key} {_short(item)}" for key, item in told.items()) or "{}"
     if isinstance(value, list):
-        return "[" + ", ".join(_short(item) for item in value) + "]"
-    return str(value)
+        return "[" + ", ".join(f"({_short(item)})" if isinstance(item, dict) else _short(item) for item in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

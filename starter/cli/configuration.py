@@ -99,7 +99,8 @@ def export(
     with open_client() as client:
         names = integration or [row["id"] for row in client.integrations()]
         entries = [export_entry(client, name) for name in names]
-    text = yaml.safe_dump({"integrations": entries}, sort_keys=False, allow_unicode=True, width=110)
+    text = "# Credentials are never given out; `config apply` needs them only for integrations that do not exist yet.\n"
+    text += yaml.safe_dump({"integrations": entries}, sort_keys=False, allow_unicode=True, width=110)
     if file is None:
         sys.stdout.write(text)
         return

@@ -85,8 +85,10 @@ def retry_errors(
         started = client.retry_errors(choose(client, integration), error_ids, kind)
     if as_json:
         show_json(started)
+    elif started.get("retried"):
+        say(f"Trying {started['retried']} again in {started.get('syncId')}: external-sync history")
     else:
-        say(f"Trying {started.get('retried', 0)} again in {started.get('syncId') or 'no run'}: external-sync history")
+        say("No open error to retry.")
 
 
 @errors.command("ignore")

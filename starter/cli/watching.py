@@ -45,19 +45,16 @@ def show_run(run: Run) -> None:
     ]
     if rows:
         show_table(["entity", "direction", *_OUTCOMES], rows)
-    others = {
-        entity: {key: counts[key] for key in ("linked", "conflicts", "parked") if counts.get(key)}
+    notes = [
+        (entity, ", ".join(f"{key} {counts[key]}" for key in ("linked", "conflicts", "parked") if counts.get(key)))
         for entity, counts in run.get("stats", {}).items()
-    }
+    ]
     calls = run.get("apiCalls") or {}
     show_pairs(
         [
             ("sync", run["syncId"]),
             ("status", run["status"]),
-            *(
-                (entity, ", ".join(f"{key} {number}" for key, number in more.items()))
-                for entity, more in others.items()
-            ),
+            *((entity, text) for entity, text in notes if text),
             ("API calls", ", ".join(f"{side} {number}" for side, number in calls.items())),
             ("started", moment(run.get("startedAt"))),
             ("completed", moment(run.get("completedAt"))),

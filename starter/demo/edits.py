@@ -25,10 +25,11 @@ _CLOCK_SECONDS = 2.1
 def seed(world: World) -> str:
     """Fill both systems with sample records; a third of the companies is known to both."""
     for system, companies in ((world.alguna, _ALGUNA_HAS), (world.salesforce, _SALESFORCE_HAS)):
-        first, number = companies.start, len(companies)
-        system.seed("accounts", number, seed=SEED, offset=first)
-        # The first twenty of a side's companies bring both their contacts.
-        system.seed("contacts", number, seed=SEED, offset=first * _CONTACTS_OF_A_COMPANY)
+        system.seed("accounts", len(companies), seed=SEED, offset=companies.start)
+        # Every company has its first contact; the first ten of each side bring their second one, too.
+        for company in companies:
+            system.seed("contacts", 1, seed=SEED, offset=company * _CONTACTS_OF_A_COMPANY)
+        system.seed("contacts", 20, seed=SEED, offset=companies.start * _CONTACTS_OF_A_COMPANY)
     world.alguna.seed("subscriptions", 30, seed=SEED)
     world.salesforce.seed("subscriptions", 20, seed=SEED, offset=35)
     ours, theirs = world.billing.customers(), world.crm.accounts()

@@ -30,6 +30,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "examples" / "demo.yaml"
 _MARK = "made-by-external-sync-demo"
 # A dead worker is noticed after this long; the service's own default is 30 seconds.
 _HEARTBEAT_SECONDS = "10"
+_BRIEF = 140
 _FAILURES = (CheckFailedError, ApiError, UnreachableError, SandboxError, PartFailedError, httpx.HTTPError)
 
 
@@ -96,7 +97,7 @@ def run_demo(data_dir: Path, *, keep: bool) -> int:
             _introduce(stack)
             with Supervisor(stack.log_dir, say) as supervisor:
                 _go(stack, supervisor, results)
-                _conclude(stack, results, time.monotonic() - began)
+                _conclude(stack, results, time.monotonic() - began, keep=keep)
                 if keep:
                     _keep(stack, supervisor)
     except KeyboardInterrupt:
@@ -155,9 +156,10 @@ def _introduce(stack: Stack) -> None:
     say(f"Logs: {stack.log_dir}\n")
 
 
-def _conclude(stack: Stack, results: list[Result], seconds: float) -> None:
+def _conclude(stack: Stack, results: list[Result], seconds: float, *, keep: bool) -> None:
+    """Show the table, the outcome, and where to look."""
     say("")
-    rows = [[one.title, one.seen, "ok" if one.held else "FAILED", f"{one.seconds:.1f}"] for one in results]
+    rows = [[one.title, _in_brief(one.seen), "ok" if one.held else "FAILED", f"{one.seconds:.1f}"] for one in results]
     rows += [[step.title, "-", "not run", "-"] for step in STEPS[max(0, len(results) - 1) :]]
     show_table(["step", "checked on both systems", "result", "seconds"], rows)
     held = all(result.held for result in results)
@@ -165,14 +167,22 @@ def _conclude(stack: Stack, results: list[Result], seconds: float) -> None:
     say(f"{'Every check held' if held else 'A check did not hold'}, in {seconds:.0f} s.")
     if not held:
         say(f"The parts' logs say more: {stack.log_dir}")
+    say("")
+    if keep:
+        say("All of this keeps running:")
+    else:
+        say("To look around, `external-sync demo --keep` (or `make demo ARGS=--keep`) leaves all of this running:")
+    say(f"  API and its documentation  {stack.api_url}/docs")
+    say(f"  Temporal Web               {stack.temporal_ui_url}")
+    for name, url in stack.note()["sandboxes"].items():
+        say(f"  {name.capitalize():10} sandbox         {url}/_sandbox/records/accounts")
 
 
 def _keep(stack: Stack, supervisor: Supervisor) -> None:
     """Leave everything running for a person to look at."""
     with noted(stack):
-        say(f"API and its documentation: {stack.api_url}/docs  (key: {stack.keys.api_key})")
-        say(f"Temporal Web: {stack.temporal_ui_url}")
-        say(f"Command line: EXTERNAL_SYNC_DATA_DIR={stack.data_dir} external-sync status")
+        say(f"  API key                    {stack.keys.api_key}")
+        say(f"  Command line               EXTERNAL_SYNC_DATA_DIR={stack.data_dir} external-sync status")
         say("Ctrl-C stops everything.")
         while True:
             time.sleep(0.5)
@@ -188,6 +198,11 @@ def _empty(data_dir: Path) -> None:
     for path in found:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     mark.touch()
+
+
+def _in_brief(text: str) -> str:
+    first = text.splitlines()[0] if text else ""
+    return first if len(first) <= _BRIEF else f"{first[:_BRIEF]}…"
 
 
 def _print(markup: str) -> None:

@@ -121,7 +121,7 @@ def test_a_deaf_part_is_killed_and_takes_its_own_children_along(tmp_path: Path) 
     with Supervisor(tmp_path, said.append) as supervisor:
         supervisor.start(part("deaf", code, tmp_path, stop_seconds=0.3))
         pids = [supervisor.pid("deaf"), int(supervisor.log_of("deaf").read_text().split()[1])]
-    assert all(map(gone, pids))
+    wait_until(lambda: all(map(gone, pids)))
     assert "deaf did not stop within 0.3 s" in said[0]
 
 
@@ -135,8 +135,8 @@ PARENT = """
         for name in ("one", "two"):
             command = [sys.executable, "-c", code]
             supervisor.start(Part(name, command, dict(os.environ), Path.cwd(), lambda log: "ready" in log))
-        print(supervisor.pid("one"), supervisor.pid("two"), flush=True)
         try:
+            print(supervisor.pid("one"), supervisor.pid("two"), flush=True)
             time.sleep(300)
         except KeyboardInterrupt:
             print("stopping", flush=True)
