@@ -14,6 +14,9 @@ from starter.api.needs import BEARER, REFUSALS
 from starter.api.routes import configuration, inbox, integrations, links, syncs, system
 from starter.services.backend import Backend
 
+ROUTERS = tuple(module.router for module in (integrations, configuration, syncs, inbox, links))
+"""The routes that need a key, one router per resource."""
+
 _ABOUT = """Two-way sync between Alguna and external systems.
 
 Every call needs `Authorization: Bearer <key>`. Mutating calls honour `Idempotency-Key` for 24 hours. Errors are
@@ -38,8 +41,8 @@ def create_app(backend: Backend) -> FastAPI:
     app.state.backend = backend
     errors.install(app)
     app.include_router(system.router)
-    for module in (integrations, configuration, syncs, inbox, links):
-        app.include_router(module.router, dependencies=[Depends(BEARER)], responses=REFUSALS)
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(BEARER)], responses=REFUSALS)
     return app
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlmodel import SQLModel
 from starlette.exceptions import HTTPException
@@ -107,14 +106,12 @@ def _problem(request: Request, item: dict[str, Any]) -> Problem:
 
 def _model(request: Request, place: str) -> type[BaseModel]:
     """The model that the route takes from the body, or from the query; an empty one where it takes none."""
-    route = request.scope.get("route")
-    if isinstance(route, APIRoute):
-        hints = get_type_hints(route.endpoint)
-        found = [
-            hint
-            for hint in hints.values()
-            if inspect.isclass(hint) and issubclass(hint, BaseModel) and not issubclass(hint, SQLModel)
-        ]
+    endpoint = request.scope.get("endpoint")
+    if endpoint is not None:
+        hints = get_type_hints(endpoint)
+        parts = [part for hint in hints.values() for part in (get_args(hint) or (hint,))]
+        found = [one for one in parts if inspect.isclass(one) and issubclass(one, BaseModel)]
+        found = [one for one in found if not issubclass(one, SQLModel)]
         queries = [model for model in found if model.__name__.endswith("Query")]
         chosen = queries if place == "query" else [model for model in found if model not in queries]
         if chosen:

@@ -10,10 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.registry import provider_spec
 from core.config import FieldMapping, FieldMappings, FieldResolution, IntegrationConfig, Matching
-from core.enums import OnNoMatch
 from core.errors import SyncError
 from core.problems import Problem, problems_of
-from core.records import Entity, Side
+from core.records import Entity
 from core.validate import check_config
 from starter.services.backend import Backend
 from starter.services.refusals import Invalid, Missing
@@ -174,33 +173,15 @@ async def _store(
 async def _check(backend: Backend, integration: Integration, config: IntegrationConfig) -> list[Problem]:
     offered = provider_spec(integration.provider).entities
     named = {*config.entities, *config.mappings, *config.field_rules, *config.matching}
-    asks = _needs_currency(config)
     try:
-        described = await describe(backend, integration, sorted(named & set(offered)), currency=asks)
+        described = await describe(backend, integration, sorted(named & set(offered)))
     except SyncError:
         # What is wrong in itself is said even when the systems cannot be asked.
         alone = check_config(config, offered, {}, {})
         if not alone:
             raise
         return alone
-    problems = check_config(config, offered, described.schemas, described.facts)
-    if asks and described.currency is None:
-        message = "is required: new Alguna customers need a currency, and the external system does not tell its own"
-        problems.append(Problem("entityOptions.accounts.defaultCurrency", message))
-    return problems
-
-
-def _needs_currency(config: IntegrationConfig) -> bool:
-    """Whether Alguna customers may be created with a currency that neither a mapping nor an option gives."""
-    accounts, options = Entity.ACCOUNTS, config.entity_options.get(Entity.ACCOUNTS)
-    matched = config.matching.get(accounts)
-    creates = matched is None or matched.on_no_match is OnNoMatch.CREATE
-    mapped = any(
-        item.alguna_field == "currency" and item.direction.allows(Side.ALGUNA)
-        for item in config.mappings.get(accounts, [])
-    )
-    given = mapped or (options is not None and options.default_currency is not None)
-    return accounts in config.entities and config.direction.allows(Side.ALGUNA) and creates and not given
+    return check_config(config, offered, described.schemas, described.facts)
 
 
 def _within(problem: Problem, entity: Entity, section: str) -> Problem:

@@ -72,12 +72,16 @@ async def tell_decision(backend: Backend, integration: Integration, conflict: Co
 
 
 async def cancel_workflow(backend: Backend, run: Run, at: datetime) -> None:
-    """Ask a run's workflow to stop; a run whose workflow is gone is ended in the history at once."""
+    """Ask a run's workflow to stop. A run that has not begun, or whose workflow is gone, ends in the history now."""
+    there = True
     try:
         await backend.temporal.get_workflow_handle(run.workflow_id).cancel(rpc_timeout=CALL_TIMEOUT)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
+        there = False
+    # A workflow that is canceled before it has planned anything leaves no trace of its end in the store.
+    if not there or run.status == "queued":
         async with backend.db.transaction() as session:
             await runs.end_run(session, run.id, "canceled", None, at)
 

@@ -25,11 +25,10 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """The schemas and facts of entities on both sides, and the provider account's home currency, if asked for."""
+    """The schemas and facts of entities on both sides."""
 
     schemas: Mapping[tuple[Side, Entity], EntitySchema]
     facts: Mapping[tuple[Side, Entity], EntityFacts]
-    currency: str | None
 
 
 @asynccontextmanager
@@ -50,16 +49,13 @@ async def connected(backend: Backend, integration: Integration) -> AsyncIterator
         await asyncio.gather(alguna.close(), external.close())
 
 
-async def describe(
-    backend: Backend, integration: Integration, entities: Collection[Entity], *, currency: bool = False
-) -> Described:
+async def describe(backend: Backend, integration: Integration, entities: Collection[Entity]) -> Described:
     """Ask both systems for the fields of entities, each side's all at once. Raises SyncError as they do."""
     async with connected(backend, integration) as sides:
         places = [(side, entity) for side in sides for entity in entities]
         found = await gather_bounded([partial(sides[side].describe, entity) for side, entity in places])
-        home = await sides[Side.EXTERNAL].default_currency() if currency else None
         facts = {(side, entity): sides[side].facts(entity) for side, entity in places}
-    return Described(dict(zip(places, found, strict=True)), facts, home)
+    return Described(dict(zip(places, found, strict=True)), facts)
 
 
 async def schema(backend: Backend, integration: Integration, entity: Entity) -> JsonObject:

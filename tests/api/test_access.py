@@ -1,0 +1,113 @@
+"""Who may call, and how every refusal looks."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from starter.api import create_app
+from starter.services.backend import Backend
+from tests.api.world import KEY, World
+
+OPEN = {"/healthz", "/readyz", "/"}
+
+
+async def test_every_route_but_the_open_ones_needs_the_key(world: World) -> None:
+    paths = {path: methods for path, methods in world.app.openapi()["paths"].items() if path not in OPEN}
+    assert len(paths) > 25
+    for path, methods in paths.items():
+        for method in methods:
+            reply = await world.api.request(method, path, headers={"Authorization": ""})
+            assert (reply.status_code, reply.headers["www-authenticate"][:6]) == (401, "Bearer"), path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"",
+        b"Bearer",
+        b"Bearer ",
+        b"Bearer wrong",
+        f"Basic {KEY}".encode(),
+        f"Bearer {KEY}x".encode(),
+        "Bearer ключ".encode(),
+    ],
+)
+async def test_wrong_keys_are_refused(world: World, header: bytes) -> None:
+    reply = await world.api.get("/integrations", headers={b"Authorization": header})
+    assert reply.status_code == 401
+    assert reply.json() == {"status": 401, "detail": reply.json()["detail"], "errors": []}
+
+
+async def test_without_a_configured_key_nobody_gets_in(world: World) -> None:
+    keyless = world.backend.services.settings.model_copy(update={"api_key": None})
+    services = type(world.backend.services)(
+        keyless, world.backend.db, world.backend.connections, world.backend.configs, world.backend.services.leases
+    )
+    transport = httpx.ASGITransport(create_app(Backend(services, world.temporal)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        assert (await client.get("/integrations", headers={"Authorization": "Bearer "})).status_code == 401
+
+
+async def test_open_pages_show_no_data(world: World) -> None:
+    await world.configure()
+    for path in ("/", "/healthz", "/readyz", "/docs", "/openapi.json"):
+        reply = await world.api.get(path, headers={"Authorization": ""})
+        assert reply.status_code == 200, path
+        assert world.id not in reply.text, path
+
+
+async def test_readyz_says_why_not(world: World) -> None:
+    assert (await world.call("GET", "/readyz"))["status"] == "ready"
+    transport = httpx.ASGITransport(create_app(Backend(world.backend.services)))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://api", headers={"Authorization": f"Bearer {KEY}"}
+    ) as client:
+        reply = await client.get("/readyz")
+        assert (reply.status_code, reply.json()["checks"]) == (503, {"database": "ok", "temporal": "starting"})
+        assert (await client.get("/integrations")).status_code == 200
+        await world.connect()
+        reply = await client.post(f"/integrations/{world.id}/pause")
+        assert (reply.status_code, reply.json()["detail"]) == (503, "not ready: starting")
+
+
+async def test_errors_have_one_shape(world: World) -> None:
+    await world.connect()
+    await world.call("GET", "/nowhere", status=404)
+    await world.call("PUT", "/integrations", {}, status=405)
+    answer = await world.call("GET", "/integrations/int_nobody", status=404)
+    assert "int_nobody" in answer["detail"]
+    reply = await world.api.post("/integrations", content=b"{not json", headers={"Content-Type": "application/json"})
+    assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "body")
+    reply = await world.api.post("/integrations", content=b'{"provider":"salesforce"}')
+    assert reply.json()["errors"][0]["field"] in ("body", "credentials")
+    assert await world.refused("POST", "/integrations", ["a", "list"]) == ["body"]
+    assert await world.refused("GET", "/integrations?limit=0", None) == ["limit"]
+    assert await world.refused("GET", "/{id}/links/acounts", None) == ["entity"]
+
+
+async def test_unknown_keys_are_refused_with_a_suggestion(world: World) -> None:
+    await world.connect()
+    answer = await world.call("POST", "/{id}/sync", {"entites": ["accounts"]}, 422)
+    assert answer["errors"] == [{"field": "entites", "message": "unknown key `entites` (did you mean `entities`?)"}]
+    answer = await world.call("GET", "/{id}/sync-errors?stauts=open", status=422)
+    assert "did you mean `status`" in answer["errors"][0]["message"]
+
+
+async def test_an_unexpected_failure_tells_nothing_of_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(world.backend.connections, "list_integrations", broken)
+    answer = await world.call("GET", "/integrations", status=500)
+    assert "secret" not in str(answer)
+
+
+async def test_lists_come_in_pages(world: World) -> None:
+    await world.connect()
+    await world.connect(account="2", integration_id="int_second")
+    first = await world.call("GET", "/integrations?limit=1")
+    second = await world.call("GET", "/integrations?limit=1&offset=1")
+    assert first["pagination"] == second["pagination"] == {"perPage": 1, "totalPages": 2}
+    assert {first["data"][0]["id"], second["data"][0]["id"]} == {world.id, "int_second"}
+    assert (await world.call("GET", "/integrations"))["pagination"] == {"perPage": 20, "totalPages": 1}
