@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -217,3 +218,13 @@ def test_what_export_writes_is_what_apply_takes(api: FakeApi, tmp_path: Path, co
     assert command("config", "export", "-f", str(target)).code == 0
     assert "credentials" not in yaml.safe_load(target.read_text())["integrations"][0]
     assert "no change" in command("config", "apply", "-f", str(target)).out
+
+
+def test_the_readme_shows_a_valid_file(tmp_path: Path, command: Command) -> None:
+    blocks = re.findall(r"```yaml\n(integrations:.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    for number, block in enumerate(blocks):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(block)
+        said = command("config", "validate", "-f", str(file))
+        assert said.code == 0, said.err
