@@ -19,10 +19,10 @@ from store.types import utc_now
 from store.writes import OpenOperation, OpenRequest
 
 
-async def settle(engine: Engine, context: PassContext) -> None:
-    """Settle the entity's open requests. Raises a SyncError when the vendor cannot be asked now."""
+async def settle(engine: Engine, context: PassContext, pass_id: str | None = None, chunk: int | None = None) -> None:
+    """Settle the entity's open requests, or those of one chunk. Raises a SyncError when the vendor cannot be asked."""
     async with engine.db.session() as session:
-        open_requests = await writes.unsettled(session, context.scope)
+        open_requests = await writes.unsettled(session, context.scope, pass_id, chunk)
     for request in open_requests:
         await _settle_one(engine, context, request)
 
@@ -39,7 +39,8 @@ async def _settle_one(engine: Engine, context: PassContext, request: OpenRequest
     if replayed is not None:
         results, absent, undone = [*results, *replayed], [], []
     async with engine.db.transaction() as session:
-        await writes.settle_request(session, request.id)
+        if not await writes.settle_request(session, request.id):
+            return
         await store_results(session, context, opened, [*results, *more], fresh={**fresh, **seen}, certain=False)
         await writes.plan_again(session, [item.operation.id for item in absent + undone])
 

@@ -33,7 +33,8 @@ async def write(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     before = {side: connector.calls for side, connector in context.connectors.items()}
     async with engine.db.transaction() as session:
         epoch = await passes.next_epoch(session, chunk.of.pass_id, chunk.number)
-    await settle(engine, context)
+    # Only this chunk's own, of earlier attempts: those of chunks in work beside it are on their way.
+    await settle(engine, context, chunk.of.pass_id, chunk.number)
     sent = 0
     for side in (Side.EXTERNAL, Side.ALGUNA):
         sent += await _write_side(engine, context, chunk, epoch, side)
@@ -212,15 +213,15 @@ async def _send(
         results = [WriteResult(item.id, WriteStatus.REJECTED, failure=failure) for item in operations]
     results = [_give_up(item, opened[item.operation_id]) for item in results]
     async with engine.db.transaction() as session:
-        await writes.settle_request(session, request_id)
-        await store_results(session, context, {item.id: opened[item.id] for item in operations}, results)
+        if await writes.settle_request(session, request_id):
+            await store_results(session, context, {item.id: opened[item.id] for item in operations}, results)
 
 
 async def _not_sent(engine: Engine, request_id: int, request: WriteRequest) -> None:
     """The vendor certainly did nothing: the operations may go into a new request."""
     async with engine.db.transaction() as session:
-        await writes.settle_request(session, request_id)
-        await writes.plan_again(session, request.operation_ids)
+        if await writes.settle_request(session, request_id):
+            await writes.plan_again(session, request.operation_ids)
 
 
 def _give_up(result: WriteResult, item: OpenOperation) -> WriteResult:

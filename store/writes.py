@@ -204,9 +204,13 @@ async def store_requests(
     return ids
 
 
-async def unsettled(session: AsyncSession, scope: Scope) -> list[OpenRequest]:
-    """The requests whose outcome is unknown, oldest first."""
+async def unsettled(
+    session: AsyncSession, scope: Scope, pass_id: str | None = None, chunk: int | None = None
+) -> list[OpenRequest]:
+    """The requests whose outcome is unknown, oldest first: all of the entity's, or those of one chunk."""
     query = select(REQUESTS).where(scope.covers(REQUESTS), REQUESTS.c.state == "sending").order_by(REQUESTS.c.id)
+    if pass_id is not None:
+        query = query.where(REQUESTS.c.pass_id == pass_id, REQUESTS.c.chunk == chunk)
     return [
         OpenRequest(
             row.id,
@@ -224,9 +228,15 @@ async def unsettled(session: AsyncSession, scope: Scope) -> list[OpenRequest]:
     ]
 
 
-async def settle_request(session: AsyncSession, request_id: int) -> None:
-    """Note that the outcome of a request is known and stored."""
-    await session.execute(update(REQUESTS).where(REQUESTS.c.id == request_id).values(state="settled"))
+async def settle_request(session: AsyncSession, request_id: int) -> bool:
+    """Note that the outcome of a request is known. False when another attempt has noted it: then its word counts."""
+    noted = await session.execute(
+        update(REQUESTS)
+        .where(REQUESTS.c.id == request_id, REQUESTS.c.state == "sending")
+        .values(state="settled")
+        .returning(REQUESTS.c.id)
+    )
+    return noted.first() is not None
 
 
 async def finish(session: AsyncSession, ids: Collection[int], state: str) -> None:
