@@ -1,0 +1,209 @@
+"""The stage of a measurement: real Temporal, a real worker process, SQLite, and sandboxes in processes of their own.
+
+The service and the bare script read the same Alguna and write each into a Salesforce of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psutil
+from pydantic import SecretStr
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from activities.contracts import RunRequest
+from connectors.registry import provider_spec
+from core import names
+from core.config import IntegrationConfig
+from core.records import Entity
+from runtime.dev_server import HOST, dev_server
+from runtime.settings import Settings
+from runtime.wiring import Services, open_services
+from store.connections import ALGUNA
+from store.crypto import Vault
+from store.tables.runs import Run
+
+INTEGRATION = "int_salesforce"
+ROOT = Path(__file__).parents[1]
+SAMPLE_SECONDS = 0.1
+
+
+@dataclass
+class Stage:
+    """All that a measurement needs. `own` and `bare` are the two Salesforce orgs."""
+
+    http: httpx.AsyncClient
+    temporal: Client
+    services: Services
+    worker: subprocess.Popen[bytes]
+    metrics_url: str
+    alguna: str
+    own: str
+    bare: str
+    peak_bytes: int = 0
+    handles: list[WorkflowHandle[Any, Any]] = field(default_factory=list)
+
+    async def control(self, system: str, method: str, path: str, body: object = None) -> Any:
+        """Call a sandbox's control API; `system` is its URL."""
+        reply = await self.http.request(method, f"{system}/_sandbox/{path}", json=body)
+        reply.raise_for_status()
+        return reply.json() if reply.content else None
+
+    async def credentials(self, system: str) -> dict[str, str]:
+        """Fresh credentials of a sandbox."""
+        granted: dict[str, str] = await self.control(system, "GET", "credentials")
+        return granted
+
+    async def calls(self) -> list[dict[str, Any]]:
+        """The calls that the service made since the logs were cleared."""
+        return [call for url in (self.alguna, self.own) for call in (await self.control(url, "GET", "calls"))["data"]]
+
+    async def clear_calls(self) -> None:
+        """Empty the logs of calls."""
+        for url in (self.alguna, self.own, self.bare):
+            await self.control(url, "DELETE", "calls")
+
+    async def sync(self) -> Run:
+        """Carry out a run by the service and return its row. Raises RuntimeError when it did not complete."""
+        run_id = f"sync_{uuid4().hex}"
+        handle = await self.temporal.start_workflow(
+            names.INTEGRATION_SYNC,
+            RunRequest(integration_id=INTEGRATION, trigger="manual", run_id=run_id),
+            id=names.run_workflow_id(run_id),
+            task_queue=self.services.settings.task_queue,
+        )
+        self.handles.append(handle)
+        await handle.result()
+        async with self.services.db.session() as session:
+            row = await session.get(Run, run_id)
+        if row is None or row.status != "completed":
+            raise RuntimeError(f"the run did not complete: {row}")
+        return row
+
+    async def watch_memory(self) -> None:
+        """Keep the largest resident size of the worker until cancelled."""
+        process = psutil.Process(self.worker.pid)
+        while True:
+            self.peak_bytes = max(self.peak_bytes, process.memory_info().rss)
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def open_stage(folder: Path) -> AsyncIterator[Stage]:
+    """Start everything in `folder`, configured to sync accounts; stop it at the end."""
+    metrics_port, base, bare_base = free_ports(1), free_ports(2), free_ports(2)
+    settings = Settings(
+        data_dir=folder,
+        database_url=f"sqlite:///{folder}/store.db",
+        encryption_keys=(SecretStr(Vault.new_key()),),
+        task_queue=f"bench-{uuid4().hex[:8]}",
+        heartbeat_seconds=30,
+    )
+    services = open_services(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(services.close)
+        await services.db.migrate()
+        server = await stack.enter_async_context(
+            dev_server(folder=folder, port=free_ports(1), metrics_port=metrics_port)
+        )
+        sandbox = [sys.executable, "-m", "sandbox", "--no-limits", "--port-base"]
+        stack.enter_context(_process([*sandbox, str(base), "--vendor", "alguna", "--vendor", "salesforce"], folder, {}))
+        stack.enter_context(_process([*sandbox, str(bare_base), "--vendor", "salesforce"], folder, {}))
+        worker = stack.enter_context(
+            _process([sys.executable, "-m", "worker"], folder, _worker_environment(settings, server.address))
+        )
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=60, trust_env=False))
+        stage = Stage(
+            http=http,
+            temporal=await Client.connect(server.address, data_converter=pydantic_data_converter),
+            services=services,
+            worker=worker,
+            metrics_url=f"http://{HOST}:{metrics_port}/metrics",
+            alguna=f"http://{HOST}:{base}",
+            own=f"http://{HOST}:{base + 1}",
+            bare=f"http://{HOST}:{bare_base + 1}",
+        )
+        for url in (stage.alguna, stage.own, stage.bare):
+            await _answers(http, url)
+        await _configure(stage)
+        watch = asyncio.create_task(stage.watch_memory())
+        stack.callback(watch.cancel)
+        yield stage
+
+
+def free_ports(count: int) -> int:
+    """The first of so many neighbouring ports that nobody uses now."""
+    while True:
+        with contextlib.ExitStack() as probes:
+            first = probes.enter_context(socket.socket())
+            first.bind((HOST, 0))
+            port: int = first.getsockname()[1]
+            try:
+                for number in range(1, count):
+                    probes.enter_context(socket.socket()).bind((HOST, port + number))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+def _worker_environment(settings: Settings, address: str) -> dict[str, str]:
+    return {
+        "EXTERNAL_SYNC_DATA_DIR": str(settings.data_dir),
+        "EXTERNAL_SYNC_DATABASE_URL": settings.database_url,
+        "EXTERNAL_SYNC_ENCRYPTION_KEYS": ",".join(settings.keys()),
+        "EXTERNAL_SYNC_TASK_QUEUE": settings.task_queue,
+        "EXTERNAL_SYNC_HEARTBEAT_SECONDS": str(settings.heartbeat_seconds),
+        "EXTERNAL_SYNC_LOG_LEVEL": "WARNING",
+        "TEMPORAL_ADDRESS": address,
+    }
+
+
+@contextlib.contextmanager
+def _process(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    with (folder / "processes.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+async def _answers(http: httpx.AsyncClient, url: str) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                await http.get(f"{url}/_sandbox/calls")
+                return
+            await asyncio.sleep(0.05)
+
+
+async def _configure(stage: Stage) -> None:
+    connections = stage.services.connections
+    await connections.put_credentials(ALGUNA, ALGUNA, await stage.credentials(stage.alguna), None)
+    await connections.create_integration(INTEGRATION, "salesforce", await stage.credentials(stage.own), "org")
+    spec = provider_spec("salesforce")
+    accounts = Entity.ACCOUNTS
+    document = {
+        "entities": [accounts],
+        "mappings": {accounts: spec.templates()[accounts]},
+        "matching": {accounts: {"entity": accounts, "rules": spec.match_rules()[accounts]}},
+    }
+    config = IntegrationConfig.model_validate(document)
+    await stage.services.configs.save(INTEGRATION, config.model_dump(mode="json", by_alias=True))
