@@ -11,7 +11,7 @@ from starter.children import Supervisor
 from starter.client import Client
 from starter.demo.sides import AlgunaSide, Row, SalesforceSide
 from starter.sandboxes import Sandbox
-from starter.shapes import Run
+from starter.shapes import Run, SyncError
 from starter.stack import Stack
 
 T = TypeVar("T")
@@ -60,7 +60,10 @@ class World:
     def ended(self, sync_id: str, *, expect: str = "completed", seconds: float = _RUN_SECONDS) -> Run:
         """Wait for a run's end, which must be the expected one."""
         run = self.reaches(sync_id, _ENDED, seconds=seconds)
-        check(run["status"] == expect, f"the sync {sync_id} ended as {run['status']}, not as {expect}: {_told(run)}")
+        if run["status"] != expect:
+            errors = [f"{one['type']} of {one['field']}: {one['message']}" for one in self._errors_of(sync_id)]
+            told = "; ".join([*errors[:3], f"problem {run.get('problem')}", f"counts {run.get('stats')}"])
+            raise CheckFailedError(f"the sync {sync_id} ended as {run['status']}, not as {expect}: {told}")
         return run
 
     def reaches(self, sync_id: str, statuses: Collection[str], *, seconds: float = _RUN_SECONDS) -> Run:
@@ -73,6 +76,9 @@ class World:
 
         wait_for(f"the sync {sync_id} to be {' or '.join(sorted(statuses))}", asked, seconds)
         return found[0]
+
+    def _errors_of(self, sync_id: str) -> list[SyncError]:
+        return [one for one in self.client.errors(INTEGRATION, status=None) if one.get("syncId") == sync_id]
 
     def next_account(self) -> Pair:
         """Return an account that no step has used."""
@@ -111,8 +117,3 @@ def contact_of(customer: Row, contact_id: str) -> Row:
     found: list[Row] = [one for one in customer.get("contacts") or [] if one["id"] == contact_id]
     check(len(found) == 1, f"the customer {customer['id']} has not one contact {contact_id} but {len(found)}")
     return found[0]
-
-
-def _told(run: Run) -> str:
-    failed = {entity: counts for entity, counts in run.get("stats", {}).items() if counts}
-    return f"problem {run.get('problem')}, counts {failed}"
