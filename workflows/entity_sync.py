@@ -11,7 +11,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, Field
@@ -115,7 +115,7 @@ class EntitySync:
             done = PassFinished(entity=item.entity, run_id=item.run_id, failed=failed)
             try:
                 await handle.signal(names.PASS_FINISHED, done)
-            except ApplicationError:
+            except FailureError:
                 workflow.logger.info("the requester of a pass is gone")
 
     async def _pass(self, of: PassRef) -> bool:

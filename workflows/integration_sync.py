@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import PassFinished, PassRequest, RunEnd, RunPlan, RunRequest
@@ -41,17 +42,20 @@ class IntegrationSync:
     @workflow.run
     async def run(self, request: RunRequest) -> str:
         """Carry out the run; return its id."""
-        plan = await workflow.execute_activity_method(
-            RunSteps.plan_run, request, summary=f"{request.integration_id} {request.mode}", **BOOKKEEPING
-        )
-        if plan.problem is not None:
-            self._show(plan.problem)
-            return plan.run_id
+        plan: RunPlan | None = None
         try:
+            plan = await workflow.execute_activity_method(
+                RunSteps.plan_run, request, summary=f"{request.integration_id} {request.mode}", **BOOKKEEPING
+            )
+            if plan.problem is not None:
+                self._show(plan.problem)
+                return plan.run_id
             for entity in plan.entities:
                 await self._pass(plan, entity)
-        except asyncio.CancelledError:
-            await asyncio.shield(self._stop(plan))
+        except (asyncio.CancelledError, ActivityError) as error:
+            if not is_cancelled_exception(error):
+                raise
+            await asyncio.shield(self._stop(request, plan))
             raise
         await workflow.execute_activity_method(RunSteps.finish_run, RunEnd(run_id=plan.run_id), **BOOKKEEPING)
         outcome = "failed" if any(self._finished.values()) else "done"
@@ -81,17 +85,19 @@ class IntegrationSync:
             except TimeoutError:
                 continue
 
-    async def _stop(self, plan: RunPlan) -> None:
+    async def _stop(self, request: RunRequest, plan: RunPlan | None) -> None:
         """Tell the writers to leave this run, and note that it was canceled."""
-        for entity in plan.entities:
-            handle = workflow.get_external_workflow_handle(names.entity_sync_id(plan.integration_id, entity))
+        run_id = plan.run_id if plan else request.run_id
+        for entity in plan.entities if plan else []:
+            handle = workflow.get_external_workflow_handle(names.entity_sync_id(request.integration_id, entity))
             try:
-                await handle.signal(names.CANCEL_RUN, plan.run_id)
-            except Exception:
+                await handle.signal(names.CANCEL_RUN, run_id)
+            except FailureError:
                 workflow.logger.info("no writer to tell")
-        await workflow.execute_activity_method(
-            RunSteps.finish_run, RunEnd(run_id=plan.run_id, canceled=True), **BOOKKEEPING
-        )
+        if run_id is not None:
+            await workflow.execute_activity_method(
+                RunSteps.finish_run, RunEnd(run_id=run_id, canceled=True), **BOOKKEEPING
+            )
 
     def _show(self, details: str) -> None:
         self._details = details
