@@ -101,6 +101,7 @@ class Engine:
         self._connect = connect
         self._connectors: dict[tuple[str, str], tuple[int, Connector]] = {}
         self._currencies: WeakKeyDictionary[Connector, str | None] = WeakKeyDictionary()
+        self._retired: list[Connector] = []
         self._lock = asyncio.Lock()
 
     async def connector(self, provider: str, connection_id: str, integration_id: str) -> Connector:
@@ -112,26 +113,22 @@ class Engine:
             if known is not None and known[0] == generation:
                 return known[1]
             if known is not None:
-                await known[1].close()
+                # Calls of other activities may still be under way on it.
+                self._retired.append(known[1])
             connector = await self._connect(provider, connection_id, integration_id)
             self._connectors[key] = (generation, connector)
             return connector
 
     async def close(self) -> None:
         """Close all connectors."""
-        for _, connector in self._connectors.values():
+        for connector in [*self._retired, *(connector for _, connector in self._connectors.values())]:
             await connector.close()
+        self._retired.clear()
         self._connectors.clear()
 
     async def open(self, ref: PassRef) -> PassContext:
         """Open a pass, or open it again. Raises Paused, AuthExpired, or FieldValidation without a configuration."""
         integration = await self.connections.get_integration(ref.integration_id)
-        if integration.paused:
-            raise Paused(f"{ref.integration_id} is paused")
-        sides = {
-            Side.ALGUNA: await self.connector(ALGUNA, ALGUNA, integration.id),
-            Side.EXTERNAL: await self.connector(integration.provider, integration.id, integration.id),
-        }
         scope = Scope(ref.integration_id, ref.entity)
         version, config = await self._config(ref)
         async with self.db.transaction() as session:
@@ -146,11 +143,18 @@ class Engine:
                 config_version=version,
                 at=utc_now(),
             )
-            await runs.begin(session, ref.run_ids, utc_now())
-            await runs.resume_runs_of(session, ref.pass_id)
+            if not integration.paused:
+                await runs.begin(session, ref.run_ids, utc_now())
+                await runs.resume_runs_of(session, ref.pass_id)
+        if integration.paused:
+            raise Paused(f"{ref.integration_id} is paused")
         if known.config_version != version:
             version = known.config_version
             config = await self._config_at(ref.integration_id, version)
+        sides = {
+            Side.ALGUNA: await self.connector(ALGUNA, ALGUNA, integration.id),
+            Side.EXTERNAL: await self.connector(integration.provider, integration.id, integration.id),
+        }
         context = await self._context(ref, integration.provider, sides, version, config)
         return replace(context, full=known.mode == Mode.FULL.value)
 

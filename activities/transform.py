@@ -118,7 +118,10 @@ async def _store(engine: Engine, context: PassContext, chunk: ChunkRef, decided:
         await links.save(session, decided.links, at=at)
         await links.tombstone(session, decided.unlinked, "deleted on the other side")
         await conflicts.put(session, scope, decided.questions, run_id, at)
-        closed = await conflicts.close(session, scope, "fields", decided.answered, "resolved")
+        # A decision that needs writes counts as carried out when they are done.
+        writing = {str(item.link_id) for item in decided.planned}
+        settled = [subject for subject in decided.answered if subject not in writing]
+        closed = await conflicts.close(session, scope, "fields", settled, "resolved")
         closed += await conflicts.close(session, scope, "fields", decided.untroubled, "closed")
         await errors.open_errors(session, scope, run_id, decided.failed, at)
         for target, source_ids in decided.agreed.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from activities.announce import wake_conflicts
 from activities.contracts import ChunkRef, ChunkResult
 from activities.engine import Engine, PassContext
 from activities.outcomes import store_results
@@ -18,7 +19,7 @@ from connectors.protocols import Connector, Current, WriteRequest, WriteResult, 
 from core.errors import AuthExpired, ErrorType, RateLimit, RecordFailure, SyncError, Transient
 from core.records import OperationKind, Record, Side
 from core.values import is_blank
-from store import passes, staging, writes
+from store import conflicts, passes, staging, writes
 from store.passes import Tally
 from store.types import utc_now
 from store.writes import OpenOperation, Outgoing
@@ -42,7 +43,10 @@ async def write(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     async with engine.db.transaction() as session:
         await passes.add_counts(session, chunk.of.pass_id, Tally(), made)
         await staging.drop_chunk(session, chunk.of.pass_id, chunk.number)
+        reached = await writes.links_done(session, chunk.of.pass_id, chunk.number)
+        ended = await conflicts.carried_out(session, context.scope, reached)
         await passes.set_chunk_state(session, chunk.of.pass_id, chunk.number, "written")
+    await wake_conflicts(engine, context, ended)
     return ChunkResult(records=sent, proceed=False)
 
 

@@ -118,6 +118,12 @@ async def close(session: AsyncSession, scope: Scope, kind: str, subjects: Collec
     return ids
 
 
+async def carried_out(session: AsyncSession, scope: Scope, link_ids: Collection[int]) -> list[int]:
+    """End the decided conflicts of links whose writes are done. Returns their ids."""
+    decided = await decisions(session, scope, "fields", [str(link_id) for link_id in link_ids])
+    return await close(session, scope, "fields", list(decided), "resolved")
+
+
 async def unannounced(session: AsyncSession, scope: Scope) -> list[ConflictRow]:
     """Open conflicts whose workflow is not started yet."""
     query = select(ConflictRow).where(

@@ -254,6 +254,17 @@ async def supersede_older(session: AsyncSession, scope: Scope, pass_id: str) -> 
     )
 
 
+async def links_done(session: AsyncSession, pass_id: str, chunk: int) -> list[int]:
+    """The links that writes of a chunk have reached."""
+    query = select(OPERATIONS.c.link_id).where(
+        OPERATIONS.c.pass_id == pass_id,
+        OPERATIONS.c.chunk == chunk,
+        OPERATIONS.c.state == "done",
+        OPERATIONS.c.link_id.is_not(None),
+    )
+    return sorted({row.link_id for row in (await session.execute(query)).all()})
+
+
 async def plan_again(session: AsyncSession, ids: Collection[int]) -> None:
     """Let operations that were certainly not carried out be sent again in a new request."""
     if ids:

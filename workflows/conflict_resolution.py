@@ -15,6 +15,9 @@ with workflow.unsafe.imports_passed_through():
 REMINDER = timedelta(days=7)
 """How often an open conflict shows itself again."""
 
+CARRIED_OUT = timedelta(minutes=2)
+"""How often a decided conflict looks whether its decision is carried out; usually a signal says so."""
+
 ENDED = ("resolved", "closed")
 
 
@@ -67,7 +70,9 @@ class ConflictResolution:
         )
         try:
             await workflow.wait_condition(
-                lambda: self._woken != self._seen, timeout=REMINDER, timeout_summary="reminder"
+                lambda: self._woken != self._seen,
+                timeout=REMINDER if status == "open" else CARRIED_OUT,
+                timeout_summary="reminder",
             )
         except TimeoutError:
-            self._reminders += 1
+            self._reminders += int(status == "open")

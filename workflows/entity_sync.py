@@ -34,9 +34,10 @@ RECHECK = timedelta(minutes=10)
 
 
 class Inbox(BaseModel):
-    """What crosses continue-as-new: the requests that wait."""
+    """What crosses continue-as-new: the requests that wait, and the runs that a person has canceled."""
 
     waiting: list[PassRequest] = Field(default_factory=list)
+    canceled: list[str] = Field(default_factory=list)
 
 
 @workflow.defn(name=names.ENTITY_SYNC)
@@ -45,10 +46,10 @@ class EntitySync:
 
     @workflow.init
     def __init__(self, inbox: Inbox | None) -> None:
-        """Begin with the requests carried over, if any."""
+        """Begin with what was carried over, if anything."""
         self._waiting: list[PassRequest] = list(inbox.waiting) if inbox else []
         self._serving: list[PassRequest] = []
-        self._canceled: set[str] = set()
+        self._canceled: set[str] = set(inbox.canceled) if inbox else set()
         self._woken = 0
         self._details = "idle"
 
@@ -88,7 +89,7 @@ class EntitySync:
             self._serving = []
             if workflow.info().is_continue_as_new_suggested():
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(Inbox(waiting=self._waiting))
+                workflow.continue_as_new(Inbox(waiting=self._waiting, canceled=sorted(self._canceled)))
 
     def _take(self) -> list[PassRequest]:
         """The next request, with all others of its mode: one pass serves them together."""
