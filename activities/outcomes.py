@@ -43,6 +43,7 @@ class _Effects:
     reached: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})
     states: dict[str, list[int]] = field(default_factory=dict)
     again: list[int] = field(default_factory=list)
+    ask: list[tuple[Side, str]] = field(default_factory=list)
     unlinked: dict[tuple[Side, str], tuple[str, str, str | None]] = field(default_factory=dict)
 
     def end(self, state: str, operation_id: int) -> None:
@@ -57,11 +58,14 @@ async def store_results(
     *,
     fresh: Mapping[int, Record] | None = None,
     certain: bool = True,
+    sent: bool = True,
+    chunk: int | None = None,
 ) -> list[int]:
     """Store results of operations; return the ids of those to be sent again.
 
     `fresh` are records to be merged again (operation id -> record of the target side). `certain` is False when the
-    values at the target are known only from what was sent.
+    values at the target are known only from what was sent; `sent` is False when nothing was sent at all.
+    `chunk` is the chunk in work, which takes up the marker of a record that was made in Alguna.
     """
     effects = _Effects()
     link_ids = {item.link_id for item in opened.values() if item.link_id is not None}
@@ -69,9 +73,9 @@ async def store_results(
     for result in results:
         item = opened[result.operation_id]
         link = known.get(item.link_id) if item.link_id is not None else None
-        _apply(context, effects, item, link, result, certain)
+        _apply(context, effects, item, link, result, certain, sent)
     effects.restage += (fresh or {}).values()
-    await _store(session, context, opened.values(), effects)
+    await _store(session, context, opened.values(), effects, chunk)
     return effects.again
 
 
@@ -82,6 +86,7 @@ def _apply(
     link: LinkState | None,
     result: WriteResult,
     certain: bool,
+    sent: bool,
 ) -> None:
     operation = item.operation
     match result.status:
@@ -90,7 +95,7 @@ def _apply(
             _done(context, effects, item, link, result, certain)
         case WriteStatus.EXISTS:
             effects.end("done", operation.id)
-            _done(context, effects, item, link, replace(result, record=None), False)
+            _exists(context, effects, item, result, sent)
         case WriteStatus.REJECTED:
             failure = result.failure or RecordFailure(ErrorType.INTERNAL, "refused without a reason")
             _failed(context, effects, item, link, failure)
@@ -132,6 +137,22 @@ def _done(
     outcome = _OUTCOME[operation.kind]
     effects.tally.add(operation.target, outcome)
     effects.endings.append(Ending(operation.target, outcome, alguna_id, external_id, fields=sorted(operation.values)))
+
+
+def _exists(context: PassContext, effects: _Effects, item: OpenOperation, result: WriteResult, sent: bool) -> None:
+    """Link what is there instead of making it twice, and let the two be merged.
+
+    A record that an earlier request of ours has made holds what was sent, or a person's later edit of it. One that was
+    there before anything was sent has no common past with its partner: the rules of a first link apply.
+    """
+    operation = item.operation
+    alguna_id, external_id = _pair(operation, result.target_id)
+    base = written_base(context, item, None, certain=False) if sent else {}
+    effects.made.append(NewLink(alguna_id, external_id, "exists", base, item.generation, item.generation))
+    effects.tally.note("linked")
+    effects.endings.append(Ending(operation.target, "linked", alguna_id, external_id, "it was there already"))
+    effects.reached[operation.target].append(operation.source_id)
+    effects.ask.append((operation.target, result.target_id or ""))
 
 
 def written_base(
@@ -215,14 +236,19 @@ def _not_found(context: PassContext, effects: _Effects, item: OpenOperation, lin
 
 
 async def _store(
-    session: AsyncSession, context: PassContext, opened: Iterable[OpenOperation], effects: _Effects
+    session: AsyncSession,
+    context: PassContext,
+    opened: Iterable[OpenOperation],
+    effects: _Effects,
+    chunk: int | None,
 ) -> None:
     scope, pass_id, at = context.scope, context.ref.pass_id, utc_now()
     run_id = context.ref.run_ids[0] if context.ref.run_ids else None
     for state, ids in effects.states.items():
         await writes.finish(session, ids, state)
     await writes.plan_again(session, effects.again)
-    await links.add(session, scope, effects.made, config_version=context.config_version, at=at)
+    made = await links.add(session, scope, effects.made, config_version=context.config_version, at=at)
+    await _mark(session, context, effects, made, chunk)
     await links.save(session, effects.moved.values(), at=at)
     await links.tombstone(session, effects.gone, "archived or gone")
     await links.tombstone(session, effects.recreate, "gone; to be made anew", recreate=True)
@@ -235,8 +261,39 @@ async def _store(
             await passes.note_written(session, pass_id)
     await passes.record_endings(session, scope, pass_id, effects.endings, at)
     await passes.add_counts(session, pass_id, effects.tally)
+    await staging.ask(session, scope, effects.ask, "exists", at)
     if effects.recreate:
         await _ask_again(session, context, opened, effects)
+
+
+async def _mark(
+    session: AsyncSession, context: PassContext, effects: _Effects, made: Mapping[str, int], chunk: int | None
+) -> None:
+    """Let the external record of a new link carry its marker, in the same pass."""
+    unmarked = [link for link in effects.made if context.marks and not link.marked and link.rule == "created"]
+    if chunk is None:
+        effects.ask += [(Side.EXTERNAL, link.external_id) for link in unmarked]
+        return
+    at, marker = utc_now(), context.plan.marker or ""
+    planned = [
+        writes.Planned(
+            key=writes.operation_key(
+                context.scope, OperationKind.UPDATE, Side.EXTERNAL, link.alguna_id, link.generation, link.revision
+            ),
+            kind=OperationKind.UPDATE,
+            target=Side.EXTERNAL,
+            source_id=link.alguna_id,
+            target_id=link.external_id,
+            parent_id=None,
+            values={marker: link.alguna_id},
+            expected={},
+            pending={},
+            link_id=made[link.alguna_id],
+            read_at=at,
+        )
+        for link in unmarked
+    ]
+    await writes.plan(session, context.scope, context.ref.pass_id, chunk, planned, at)
 
 
 async def _restage(session: AsyncSession, context: PassContext, effects: _Effects) -> None:

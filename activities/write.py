@@ -17,7 +17,7 @@ from activities.outcomes import store_results
 from activities.settle import settle
 from connectors.protocols import Connector, Current, WriteRequest, WriteResult, WriteStatus
 from core.errors import AuthExpired, ErrorType, RateLimit, RecordFailure, SyncError, Transient
-from core.records import OperationKind, Record, Side
+from core.records import OperationKind, Side
 from core.values import is_blank
 from store import conflicts, passes, staging, writes
 from store.passes import Tally
@@ -37,7 +37,8 @@ async def write(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     # Only this chunk's own, of earlier attempts: those of chunks in work beside it are on their way.
     await settle(engine, context, chunk.of.pass_id, chunk.number)
     sent = 0
-    for side in (Side.EXTERNAL, Side.ALGUNA):
+    # Last the markers of records that were made in Alguna.
+    for side in (Side.EXTERNAL, Side.ALGUNA, Side.EXTERNAL):
         sent += await _write_side(engine, context, chunk, epoch, side)
     made = {side.value: connector.calls - before[side] for side, connector in context.connectors.items()}
     async with engine.db.transaction() as session:
@@ -109,17 +110,17 @@ async def _write_batch(
     operations = [item.operation for item in batch]
     async with engine.leases.hold(connector.leases(operations)):
         current = await _look(engine, context, connector, batch)
-        early, fresh = _moved(batch, current)
+        early = _moved(batch, current)
         opened = {item.operation.id: item for item in batch}
         if early:
             async with engine.db.transaction() as session:
-                await store_results(session, context, opened, early, fresh=fresh, certain=False)
+                await store_results(session, context, opened, early, certain=False, sent=False)
         settled = {result.operation_id for result in early}
         rest = [item.operation for item in batch if item.operation.id not in settled]
         requests = connector.plan(rest, current)
         ids = await _store(engine, context, chunk, epoch, connector.side, requests)
         for request_id, request in zip(ids, requests, strict=False):
-            await _send(engine, context, connector, request_id, request, opened)
+            await _send(engine, context, chunk, connector, request_id, request, opened)
 
 
 async def _look(
@@ -139,10 +140,9 @@ async def _look(
     return await connector.current(stale, context.plan.paths(connector.side))
 
 
-def _moved(batch: list[OpenOperation], current: Mapping[int, Current]) -> tuple[list[WriteResult], dict[int, Record]]:
+def _moved(batch: list[OpenOperation], current: Mapping[int, Current]) -> list[WriteResult]:
     """Find the operations whose target is not as the merge believed: they go back to the merge, or are gone."""
     results: list[WriteResult] = []
-    fresh: dict[int, Record] = {}
     for item in batch:
         operation = item.operation
         seen = current.get(operation.id)
@@ -152,12 +152,11 @@ def _moved(batch: list[OpenOperation], current: Mapping[int, Current]) -> tuple[
         if operation.kind is OperationKind.CREATE:
             if record is not None:
                 results.append(WriteResult(operation.id, WriteStatus.EXISTS, record.id))
-                fresh[operation.id] = record
         elif record is None or record.deleted:
             results.append(WriteResult(operation.id, WriteStatus.NOT_FOUND, operation.target_id))
         elif any(_changed(record.fields.get(name), value) for name, value in operation.expected.items()):
             results.append(WriteResult(operation.id, WriteStatus.MOVED, operation.target_id, record))
-    return results, fresh
+    return results
 
 
 def _changed(now: object, expected: object) -> bool:
@@ -196,6 +195,7 @@ async def _store(
 async def _send(
     engine: Engine,
     context: PassContext,
+    chunk: ChunkRef,
     connector: Connector,
     request_id: int,
     request: WriteRequest,
@@ -218,7 +218,8 @@ async def _send(
     results = [_give_up(item, opened[item.operation_id]) for item in results]
     async with engine.db.transaction() as session:
         if await writes.settle_request(session, request_id):
-            await store_results(session, context, {item.id: opened[item.id] for item in operations}, results)
+            sent = {item.id: opened[item.id] for item in operations}
+            await store_results(session, context, sent, results, chunk=chunk.number)
 
 
 async def _not_sent(engine: Engine, request_id: int, request: WriteRequest) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connectors.registry import provider_spec
 from core.records import Entity
 from tests.engine.world import World
 
@@ -195,4 +196,29 @@ async def test_i3_a_new_mapping_fills_nothing_over_values_it_has_not_seen(world:
         await one(world, "salesforce", "accounts", Id=theirs["Id"], Email__c="theirs@mail.example")
         ours = await one(world, "alguna", "accounts", id=theirs["Alguna_Customer_ID__c"])
         assert ours["contacts"][0]["email"] == "theirs@mail.example"
+        await quiet(world)
+
+
+async def test_i3_a_contact_that_is_there_before_its_create_is_linked_and_keeps_its_names(world: World) -> None:
+    """Creating the customer makes its primary contact; the other side's contact must find it, not lose its names."""
+    row = {"Name": "Late Pairing Ltd", "Email__c": "ida@pairing.example"}
+    account = await world.boxes.control("salesforce", "POST", "records/accounts", row)
+    contact = {
+        "LastName": "Lund",
+        "FirstName": "Ida",
+        "Email": "ida@pairing.example",
+        "AccountId": account.get("Id") or account.get("id"),
+    }
+    await world.boxes.control("salesforce", "POST", "records/contacts", contact)
+    spec = provider_spec("salesforce")
+    mappings = {"accounts": BOTH["accounts"], "contacts": spec.templates()[Entity.CONTACTS]}
+    await world.configure("accounts", "contacts", mappings=mappings)
+    async with world.worker():
+        run = await world.sync()
+        assert run.status == "completed", (run.problem, await world.counts(run))
+        await one(world, "salesforce", "contacts", FirstName="Ida", LastName="Lund", Email="ida@pairing.example")
+        contacts = await world.boxes.records("alguna", "contacts")
+        assert [(item["first_name"], item["last_name"], item["email"]) for item in contacts] == [
+            ("Ida", "Lund", "ida@pairing.example")
+        ]
         await quiet(world)
