@@ -66,8 +66,8 @@ async def _complete(engine: Engine, context: PassContext, chunk: ChunkRef) -> No
     Without it the merge would take the unseen value for a blank and fill it.
     """
     async with engine.db.session() as session:
-        claimed = await staging.of_chunk(session, context.scope, chunk.of.pass_id, chunk.number)
-        seen = {(item.link_id, item.record.side) for item in claimed if item.link_id is not None}
+        linked = await staging.of_chunk(session, context.scope, chunk.of.pass_id, chunk.number, linked=True)
+        seen = {(item.link_id, item.record.side) for item in linked}
         states = await links.by_ids(session, sorted({link_id for link_id, _ in seen if link_id is not None}))
     active = {item.alguna_field for item in context.plan.fields if item.direction is not None}
     for side in Side:

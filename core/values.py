@@ -30,14 +30,20 @@ def _decode(value: dict[str, Any]) -> object:
     return value
 
 
+# Made once: a sync encodes and decodes some thirty values per record.
+_ENCODER = json.JSONEncoder(default=_encode, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_PLAIN = json.JSONDecoder(parse_float=Decimal)
+_WITH_DECIMALS = json.JSONDecoder(object_hook=_decode, parse_float=Decimal)
+
+
 def dump_json(value: object) -> str:
     """Return a value's canonical JSON text: sorted keys, no spaces, `Decimal` exact. Raises TypeError otherwise."""
-    return json.dumps(value, default=_encode, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def load_json(text: str) -> Any:
     """Parse what `dump_json` wrote (numbers with a fraction become `Decimal`)."""
-    return json.loads(text, object_hook=_decode, parse_float=Decimal)
+    return (_WITH_DECIMALS if _DECIMAL in text else _PLAIN).decode(text)
 
 
 def fingerprint(value: object) -> str:

@@ -22,17 +22,25 @@ from store.tables.sync import Link, MatchKey, Unlinked
 RECREATE = "recreate"
 """The rule of a tombstone whose lost target is to be made anew."""
 
+_SIDES: dict[str | None, Side | None] = {None: None, **{side.value: side for side in Side}}
+
 LINKS, UNLINKED, KEYS = table_of(Link), table_of(Unlinked), table_of(MatchKey)
 
 
 def encode_base(base: Mapping[str, FieldBase]) -> dict[str, Any]:
     """Bases as stored: alguna field -> [alguna, external], and [edited at, drift, unconfirmed] where not plain."""
     stored: dict[str, Any] = {}
+    edited, text = None, None
     for name, value in base.items():
-        stored[name] = [value.alguna, value.external]
-        if value.edited_at or value.drift or value.unconfirmed:
-            edited = value.edited_at.isoformat() if value.edited_at else None
-            stored[name] += [edited, value.drift, value.unconfirmed.value if value.unconfirmed else None]
+        if value.edited_at is None and value.unconfirmed is None and not value.drift:
+            stored[name] = [value.alguna, value.external]
+            continue
+        if value.edited_at is not edited:
+            # The fields of one record mostly share their time.
+            edited = value.edited_at
+            text = edited.isoformat() if edited else None
+        side = value.unconfirmed.value if value.unconfirmed else None
+        stored[name] = [value.alguna, value.external, text, value.drift, side]
     return stored
 
 
@@ -44,13 +52,8 @@ def decode_base(stored: Mapping[str, Any]) -> dict[str, FieldBase]:
             base[name] = FieldBase(parts[0], parts[1])
         else:
             alguna, external, edited, drift, side = parts
-            base[name] = FieldBase(
-                alguna,
-                external,
-                datetime.fromisoformat(edited) if edited else None,
-                drift,
-                Side(side) if side else None,
-            )
+            edited_at = datetime.fromisoformat(edited) if edited else None
+            base[name] = FieldBase(alguna, external, edited_at, drift, _SIDES[side])
     return base
 
 
@@ -137,9 +140,10 @@ async def add(
     """Make active links; return alguna id -> link id. An active link of either record is a database error (I2)."""
     if not links:
         return {}
+    columns = scope.columns()
     rows = [
         {
-            **scope.columns(),
+            **columns,
             "alguna_id": link.alguna_id,
             "external_id": link.external_id,
             "status": "active",

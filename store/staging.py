@@ -129,9 +129,13 @@ async def take(session: AsyncSession, row_ids: Collection[int], pass_id: str, ch
         await session.execute(update(STAGED).where(STAGED.c.id.in_(list(row_ids))).values(pass_id=pass_id, chunk=chunk))
 
 
-async def of_chunk(session: AsyncSession, scope: Scope, pass_id: str, chunk: int) -> list[StagedRecord]:
-    """The staged records of a chunk, in the order they were read."""
+async def of_chunk(
+    session: AsyncSession, scope: Scope, pass_id: str, chunk: int, *, linked: bool = False
+) -> list[StagedRecord]:
+    """The staged records of a chunk, in the order they were read: all, or those that have a link."""
     query = select(STAGED).where(STAGED.c.pass_id == pass_id, STAGED.c.chunk == chunk, scope.covers(STAGED))
+    if linked:
+        query = query.where(STAGED.c.link_id.is_not(None))
     return [_staged(scope, row) for row in (await session.execute(query.order_by(STAGED.c.id))).all()]
 
 
