@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from temporalio import activity
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy
 
 from activities.contracts import (
     ChunkRef,
@@ -122,6 +122,8 @@ class Steps(SyncSteps, RunSteps, ConflictSteps):
             start_signal=names.PASS_REQUESTED,
             start_signal_args=[request],
             search_attributes=search_attributes(request.integration_id, request.provider, entity),
+            # One integration's backlog takes its turn with the others' (I11); activities inherit the key.
+            priority=Priority(fairness_key=request.integration_id),
             static_summary=f"{request.integration_id}: {entity}, the only writer",
         )
 
