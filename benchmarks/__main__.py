@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--records 10000] [--markdown]`: measure the service against a bare script, in one run.
+"""`python -m benchmarks`: measure the service against a bare script, in one run. `--help` shows the options.
 
 Both sides of each comparison run one after the other on the same machine, the same data and the same sandboxes.
 """
@@ -52,12 +52,17 @@ async def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--records", type=int, default=10_000, help="accounts of the first sync (default: %(default)s)")
+    parser.add_argument(
+        "--latency", type=int, default=0, help="milliseconds that each vendor call takes longer (default: %(default)s)"
+    )
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         async with open_stage(Path(folder)) as stage:
+            await stage.slow_down(options.latency)
             rows = await _measure(stage, options.records)
-    _print(rows, options.records, markdown=options.markdown)
+    title = f"{options.records:,} accounts, Alguna to Salesforce, {options.latency} ms latency a call"
+    _print(f"{title}; Python {platform.python_version()}, {os.cpu_count()} cores", rows, markdown=options.markdown)
 
 
 async def _measure(stage: Stage, count: int) -> Rows:
@@ -125,8 +130,7 @@ def _size(cost: HistoryCost) -> str:
     return f"{cost.activities.total()} / {cost.events} / {cost.largest_bytes / 1024:.0f} KiB"
 
 
-def _print(rows: Rows, count: int, *, markdown: bool) -> None:
-    title = f"{count:,} accounts, Alguna to Salesforce; Python {platform.python_version()}, {os.cpu_count()} cores"
+def _print(title: str, rows: Rows, *, markdown: bool) -> None:
     if markdown:
         lines = [title, "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
         print("\n".join(lines))

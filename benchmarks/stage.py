@@ -75,6 +75,11 @@ class Stage:
         for url in (self.alguna, self.own, self.bare):
             await self.control(url, "DELETE", "calls")
 
+    async def slow_down(self, milliseconds: int) -> None:
+        """Let each vendor call take longer, as calls over the internet do."""
+        for url in (self.alguna, self.own, self.bare):
+            await self.control(url, "POST", "behaviour", {"latencyMs": milliseconds})
+
     async def sync(self) -> Run:
         """Carry out a run by the service and return its row. Raises RuntimeError when it did not complete."""
         run_id = f"sync_{uuid4().hex}"
