@@ -14,6 +14,9 @@ from activities.engine import Engine, PassContext
 from activities.options import search_attributes
 from core import names
 from store import conflicts
+from store.database import chunked
+
+STARTS_AT_ONCE = 50
 
 
 async def announce_conflicts(engine: Engine, context: PassContext) -> None:
@@ -22,9 +25,11 @@ async def announce_conflicts(engine: Engine, context: PassContext) -> None:
         waiting = await conflicts.unannounced(session, context.scope)
     if not waiting:
         return
-    await asyncio.gather(*(_start(engine, context, row.id) for row in waiting if row.id is not None))
-    async with engine.db.transaction() as session:
-        await conflicts.announce(session, [row.id for row in waiting if row.id is not None])
+    ids = [row.id for row in waiting if row.id is not None]
+    for some in chunked(ids, STARTS_AT_ONCE):
+        await asyncio.gather(*(_start(engine, context, conflict_id) for conflict_id in some))
+        async with engine.db.transaction() as session:
+            await conflicts.announce(session, some)
 
 
 async def _start(engine: Engine, context: PassContext, conflict_id: int) -> None:

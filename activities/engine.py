@@ -106,9 +106,9 @@ class Engine:
 
     async def connector(self, provider: str, connection_id: str, integration_id: str) -> Connector:
         """Return the connector of a connection, made anew after a reconnect."""
-        generation = await self.connections.generation(connection_id)
         key = (connection_id, integration_id)
         async with self._lock:
+            generation = await self.connections.generation(connection_id)
             known = self._connectors.get(key)
             if known is not None and known[0] == generation:
                 return known[1]

@@ -12,7 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
 from temporalio.service import RPCError
@@ -55,7 +56,7 @@ class _Inbound(ActivityInboundInterceptor):
             try:
                 async with _heartbeats():
                     return await super().execute_activity(input)
-            except (OperationalError, RPCError, OSError) as error:
+            except (OperationalError, InterfaceError, PoolTimeout, RPCError, OSError) as error:
                 # The database or Temporal is not there for the moment. Their texts may quote values (I8).
                 log.warning("activity_interrupted", exc_info=True)
                 raise translate(Transient(type(error).__name__)) from None

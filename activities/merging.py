@@ -23,10 +23,14 @@ from store.writes import Planned, operation_key
 def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
     """Merge one linked record."""
     link = pair.link
-    gone = [side for side, item in pair.staged.items() if item.record.deleted]
-    if gone:
-        _deleted(context, decided, link, gone[0], pair.staged[gone[0]].read_at)
-        return
+    gone = next((side for side, item in pair.staged.items() if item.record.deleted), None)
+    if gone is not None:
+        policy = context.plan.on_delete.get(gone.other, OnDelete.IGNORE)
+        if policy is not OnDelete.IGNORE or gone.other not in pair.staged:
+            _deleted(context, decided, link, gone, pair.staged[gone].read_at)
+            return
+        # The deletion is ignored, the other side's change is not: its write will find what `onNotFound` is for.
+        del pair.staged[gone]
     views = {side: _view(link, side, pair.staged.get(side)) for side in Side}
     step = {side: context.facts[side].modified_step for side in Side}
     result = merge(context.plan, views[Side.ALGUNA], views[Side.EXTERNAL], link.base, step=step)
@@ -81,6 +85,9 @@ def _writes(context: PassContext, pair: Pair, result: MergeResult) -> list[Plann
         if not values or OperationKind.UPDATE not in context.facts[target].kinds:
             continue
         pending = as_stored(context, target, result.pending.get(target, {}), values)
+        if target is Side.EXTERNAL:
+            # A value that goes to both sides is agreed when the second write, Alguna's, is done too.
+            pending = {name: base for name, base in pending.items() if name not in result.pending.get(Side.ALGUNA, {})}
         known = staged.record.fields if staged else link.ahead.get(target.value, {})
         source_id = link.id_on(target.other)
         planned.append(

@@ -18,7 +18,7 @@ from core.errors import ErrorType, RecordFailure
 from core.merge import FieldBase, adopt
 from core.records import Operation, OperationKind, Record, Side
 from core.values import Value
-from store import errors, links, passes, staging, writes
+from store import conflicts, errors, links, passes, staging, writes
 from store.errors import FailedRecord
 from store.links import LinkState, NewLink
 from store.passes import Ending, Tally
@@ -43,6 +43,7 @@ class _Effects:
     reached: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})
     states: dict[str, list[int]] = field(default_factory=dict)
     again: list[int] = field(default_factory=list)
+    undecided: list[int] = field(default_factory=list)
     ask: list[tuple[Side, str]] = field(default_factory=list)
     unlinked: dict[tuple[Side, str], tuple[str, str, str | None]] = field(default_factory=dict)
 
@@ -210,6 +211,17 @@ def _failed(
         return
     link = effects.moved.setdefault(link.id, link)
     remember_ahead(context, link, source, item.pending)
+    if _goes_to_both(context, item):
+        # A person's own value that one side refuses must not reach the other alone: the question is asked again.
+        effects.undecided.append(link.id)
+        effects.ask.append((Side.EXTERNAL, link.external_id))
+
+
+def _goes_to_both(context: PassContext, item: OpenOperation) -> bool:
+    """Whether a write towards the external side holds a value whose base waits for Alguna's write of it too."""
+    operation = item.operation
+    waiting = {plan.external_field for plan in context.plan.fields if plan.alguna_field not in item.pending}
+    return operation.target is Side.EXTERNAL and not waiting.isdisjoint(operation.values.keys() - {context.plan.marker})
 
 
 def remember_ahead(context: PassContext, link: LinkState, side: Side, values: Mapping[str, FieldBase]) -> None:
@@ -247,6 +259,7 @@ async def _store(
     for state, ids in effects.states.items():
         await writes.finish(session, ids, state)
     await writes.plan_again(session, effects.again)
+    await _refuse_bound(session, context, effects)
     made = await links.add(session, scope, effects.made, config_version=context.config_version, at=at)
     await _mark(session, context, effects, made, chunk)
     await links.save(session, effects.moved.values(), at=at)
@@ -261,9 +274,31 @@ async def _store(
             await passes.note_written(session, pass_id)
     await passes.record_endings(session, scope, pass_id, effects.endings, at)
     await passes.add_counts(session, pass_id, effects.tally)
+    await writes.supersede_links(session, pass_id, effects.undecided, Side.ALGUNA)
+    await conflicts.reopen(session, scope, effects.undecided, at)
     await staging.ask(session, scope, effects.ask, "exists", at)
     if effects.recreate:
         await _ask_again(session, context, opened, effects)
+
+
+async def _refuse_bound(session: AsyncSession, context: PassContext, effects: _Effects) -> None:
+    """A record that is linked to another one already gets an error for a person, never a second link (I2)."""
+    ours = await links.active(session, context.scope, Side.ALGUNA, [link.alguna_id for link in effects.made])
+    theirs = await links.active(session, context.scope, Side.EXTERNAL, [link.external_id for link in effects.made])
+    free: dict[str, NewLink] = {}
+    for link in effects.made:
+        bound = ours.get(link.alguna_id) or theirs.get(link.external_id)
+        twin = free.get(link.external_id)
+        if bound is None and twin is None:
+            free[link.external_id] = link
+        elif bound is None or (bound.alguna_id, bound.external_id) != (link.alguna_id, link.external_id):
+            partner = bound or twin
+            message = f"its partner is linked to {partner.alguna_id} / {partner.external_id} already" if partner else ""
+            failure = RecordFailure(ErrorType.DUPLICATE, message)
+            effects.failed.append(
+                FailedRecord(Side.EXTERNAL, link.alguna_id, link.alguna_id, link.external_id, failure)
+            )
+    effects.made = list(free.values())
 
 
 async def _mark(

@@ -170,7 +170,7 @@ class Steps(SyncSteps, RunSteps, ConflictSteps):
                 mode=Mode.INBOX,
                 entities=[conflict.entity],
             ),
-            id=f"run/resolution-{conflict.conflict_id}-{row.version}",
+            id=names.run_workflow_id(f"resolution-{activity.info().workflow_run_id}-{row.version}"),
             task_queue=self._engine.options.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=search_attributes(

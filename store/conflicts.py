@@ -118,6 +118,21 @@ async def close(session: AsyncSession, scope: Scope, kind: str, subjects: Collec
     return ids
 
 
+async def reopen(session: AsyncSession, scope: Scope, link_ids: Collection[int], at: datetime) -> None:
+    """Ask again what was decided but could not be carried out: a new version without a decision."""
+    if link_ids:
+        await session.execute(
+            update(CONFLICTS)
+            .where(
+                scope.covers(CONFLICTS),
+                CONFLICTS.c.kind == "fields",
+                CONFLICTS.c.subject.in_([str(link_id) for link_id in link_ids]),
+                CONFLICTS.c.status == "resolving",
+            )
+            .values(status="open", decision=None, version=CONFLICTS.c.version + 1, changed_at=at)
+        )
+
+
 async def carried_out(session: AsyncSession, scope: Scope, link_ids: Collection[int]) -> list[int]:
     """End the decided conflicts of links whose writes are done. Returns their ids."""
     decided = await decisions(session, scope, "fields", [str(link_id) for link_id in link_ids])

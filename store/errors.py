@@ -54,7 +54,8 @@ async def open_errors(
             "run_id": run_id,
             "type": item.failure.type.value,
             "field": item.failure.field,
-            "message": item.failure.message[:MESSAGE_LIMIT],
+            # PostgreSQL's text holds no NUL, and vendors quote whatever they were sent.
+            "message": item.failure.message[:MESSAGE_LIMIT].replace("\0", ""),
             "hint": HINTS[item.failure.type],
             "vendor_code": item.failure.vendor_code,
             "group": group_of(item.failure),

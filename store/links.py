@@ -272,7 +272,13 @@ async def put_keys(session: AsyncSession, scope: Scope, records: Sequence[Keyed]
                 delete(KEYS).where(scope.covers(KEYS), KEYS.c.side == side.value, KEYS.c.record_id.in_(ids))
             )
     rows = [
-        {**scope.columns(), "side": record.side.value, "record_id": record.id, "rule": rule, "key": key}
+        {
+            **scope.columns(),
+            "side": record.side.value,
+            "record_id": record.id,
+            "rule": rule,
+            "key": key.replace("\0", ""),
+        }
         for record in records
         for rule, key in record.keys.items()
     ]

@@ -254,6 +254,21 @@ async def supersede_older(session: AsyncSession, scope: Scope, pass_id: str) -> 
     )
 
 
+async def supersede_links(session: AsyncSession, pass_id: str, link_ids: Collection[int], target: Side) -> None:
+    """Drop what a pass has planned, and not sent, for these links towards a side."""
+    if link_ids:
+        await session.execute(
+            update(OPERATIONS)
+            .where(
+                OPERATIONS.c.pass_id == pass_id,
+                OPERATIONS.c.link_id.in_(list(link_ids)),
+                OPERATIONS.c.target == target.value,
+                OPERATIONS.c.state == "planned",
+            )
+            .values(state="superseded")
+        )
+
+
 async def links_done(session: AsyncSession, pass_id: str, chunk: int) -> list[int]:
     """The links that writes of a chunk have reached."""
     query = select(OPERATIONS.c.link_id).where(

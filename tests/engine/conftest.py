@@ -44,5 +44,4 @@ async def world(tmp_path: Path, temporal_address: str, boxes: Sandboxes) -> Asyn
     """A connected service without a configuration."""
     made = await make_world(tmp_path, temporal_address, boxes, heartbeat_seconds=3, chunk_size=100)
     yield made
-    made.end_processes()
-    await made.services.close()
+    await made.close()

@@ -35,4 +35,4 @@ async def test_i2_i4_first_sync_edits_and_a_quiet_pass_on_postgresql(
         await boxes.clear_calls()
         await world.sync()
         assert await boxes.writes() == []
-    await world.services.close()
+    await world.close()

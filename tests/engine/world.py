@@ -17,6 +17,7 @@ import httpx
 from pydantic import SecretStr
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 
 from activities.contracts import Mode, RunRequest
 from connectors.registry import provider_spec
@@ -143,6 +144,16 @@ class World:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.wait()
+
+    async def close(self) -> None:
+        """End what is left of this world: the next one uses the same Temporal server and the same workflow ids."""
+        self.end_processes()
+        ids = [names.entity_sync_id(INTEGRATION, entity) for entity in Entity]
+        ids += [names.conflict_workflow_id(INTEGRATION, entity, number) for entity in Entity for number in range(1, 10)]
+        for workflow_id in ids:
+            with contextlib.suppress(RPCError):
+                await self.client.get_workflow_handle(workflow_id).terminate("the test is over")
+        await self.services.close()
 
     async def connect(self) -> None:
         """Store both connections with fresh grants."""
