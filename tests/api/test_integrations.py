@@ -8,8 +8,8 @@ import pytest
 
 from core import names
 from core.records import Entity
-from tests.api.conftest import free_port
 from tests.api.world import World
+from tests.ports import free_port
 
 
 async def stored(world: World) -> list[str]:

@@ -15,8 +15,8 @@ import pytest
 
 from runtime.dev_server import start_dev_server
 from runtime.settings import Settings
-from tests.api.conftest import free_port
 from tests.api.world import KEY
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,8 +13,8 @@ from benchmarks.costs import HistoryCost, actions, histories
 from core import names
 from core.records import Entity
 from runtime.dev_server import dev_server
-from tests.engine.conftest import free_port
 from tests.engine.world import INTEGRATION, Sandboxes, World, make_world
+from tests.ports import free_port
 
 RUN_STEPS = ("plan_run", "request_pass", "finish_run")
 

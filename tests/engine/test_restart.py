@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 from runtime.dev_server import start_dev_server
-from tests.engine.conftest import free_port
 from tests.engine.test_waiting import MANUAL, decide, one_conflict, until
 from tests.engine.world import Sandboxes, World, make_world
+from tests.ports import free_port
 
 
 async def begin_conflict(world: World) -> str:

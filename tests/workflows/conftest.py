@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runtime.dev_server import start_dev_server
-from tests.engine.conftest import free_port
 from tests.engine.world import Sandboxes, World, make_world
+from tests.ports import free_port
 
 SHORT_HISTORIES = {
     "limit.historyCount.suggestContinueAsNew": "50",

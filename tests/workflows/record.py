@@ -29,9 +29,9 @@ from core import names
 from core.records import Entity
 from runtime.dev_server import dev_server
 from store.tables.runs import ConflictRow
-from tests.engine.conftest import free_port
 from tests.engine.test_waiting import MANUAL, decide, one_conflict, until
 from tests.engine.world import INTEGRATION, Sandboxes, World, make_world
+from tests.ports import free_port
 from tests.workflows.conftest import SHORT_HISTORIES
 from tests.workflows.histories import save, words
 from worker import make_engine
