@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -34,6 +33,7 @@ from runtime.wiring import Services, open_services
 from store.connections import ALGUNA
 from store.crypto import Vault
 from store.tables.runs import Run
+from tests.ports import free_port
 
 INTEGRATION = "int_salesforce"
 ROOT = Path(__file__).parents[1]
@@ -108,7 +108,7 @@ class Stage:
 @contextlib.asynccontextmanager
 async def open_stage(folder: Path) -> AsyncIterator[Stage]:
     """Start everything in `folder`, configured to sync accounts; stop it at the end."""
-    metrics_port, base, bare_base = free_ports(1), free_ports(2), free_ports(2)
+    metrics_port, base, bare_base = free_port(1), free_port(2), free_port(2)
     settings = Settings(
         data_dir=folder,
         database_url=f"sqlite:///{folder}/store.db",
@@ -121,7 +121,7 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
         stack.push_async_callback(services.close)
         await services.db.migrate()
         server = await stack.enter_async_context(
-            dev_server(folder=folder, port=free_ports(1), metrics_port=metrics_port)
+            dev_server(folder=folder, port=free_port(1), metrics_port=metrics_port)
         )
         sandbox = [sys.executable, "-m", "sandbox", "--no-limits", "--port-base"]
         stack.enter_context(_process([*sandbox, str(base), "--vendor", "alguna", "--vendor", "salesforce"], folder, {}))
@@ -146,21 +146,6 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
         watch = asyncio.create_task(stage.watch_memory())
         stack.callback(watch.cancel)
         yield stage
-
-
-def free_ports(count: int) -> int:
-    """The first of so many neighbouring ports that nobody uses now."""
-    while True:
-        with contextlib.ExitStack() as probes:
-            first = probes.enter_context(socket.socket())
-            first.bind((HOST, 0))
-            port: int = first.getsockname()[1]
-            try:
-                for number in range(1, count):
-                    probes.enter_context(socket.socket()).bind((HOST, port + number))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def _worker_environment(settings: Settings, address: str) -> dict[str, str]:

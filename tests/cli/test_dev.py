@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.ports import free_port
 from tests.repository import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.server, pytest.mark.timeout(240)]
@@ -27,15 +27,8 @@ PROGRAM = [sys.executable, "-c", "from starter.cli import main; main()"]
 
 def free_ports() -> list[int]:
     """Ports for API, Temporal and its UI, and one below six free ones."""
-    while True:
-        probes = [socket.socket() for _ in range(4)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        ports = [int(probe.getsockname()[1]) for probe in probes]
-        for probe in probes:
-            probe.close()
-        if ports[3] < 65000 and not {ports[3] + offset for offset in range(6)} & set(ports[:3]):
-            return ports
+    first = free_port(9)
+    return [first, first + 1, first + 2, first + 3]
 
 
 def until(what: str, held: Callable[[], bool], seconds: float = 60) -> None:

@@ -144,3 +144,34 @@ async def test_i3_an_edit_of_an_alguna_record_after_a_lost_reply_survives(world:
         await world.sync()
         assert "Edited by a person" in {row["name"] for row in await world.boxes.records("alguna", "accounts")}
         assert "Edited by a person" in {row["Name"] for row in await world.boxes.records("salesforce", "accounts")}
+
+
+async def test_i2_i7_replies_lost_in_all_three_entities_make_no_duplicates(world: World) -> None:
+    await world.boxes.seed("alguna", "contacts", 24)
+    await world.boxes.seed("alguna", "subscriptions", 12)
+    await world.boxes.seed("salesforce", "contacts", 24, offset=300)
+    await world.boxes.seed("salesforce", "subscriptions", 8, offset=300)
+    sizes = {
+        entity: len(await world.boxes.records("alguna", entity)) + len(await world.boxes.records("salesforce", entity))
+        for entity in ("accounts", "contacts", "subscriptions")
+    }
+    fault = {"fault": "drop_after_commit", "every": 3, "times": None}
+    for system, path in (("salesforce", "composite/sobjects$"), ("alguna", "^/(customers|subscriptions)")):
+        match = {"method": "POST|PATCH", "path": path}
+        await world.boxes.control(system, "POST", "faults", {"match": match, **fault})
+    await world.configure(
+        "accounts", "contacts", "subscriptions", entityOptions={"accounts": {"defaultCurrency": "EUR"}}
+    )
+    async with world.worker():
+        run = await world.sync()
+        assert run.status == "completed", (run.problem, await world.counts(run))
+        for system in ("alguna", "salesforce"):
+            await world.boxes.control(system, "DELETE", "faults")
+        await world.sync()
+        for entity, size in sizes.items():
+            for system in ("alguna", "salesforce"):
+                assert len(await world.boxes.records(system, entity)) == size, (system, entity)
+            assert await world.linked(Entity(entity)) == size
+        await world.boxes.clear_calls()
+        await world.sync()
+        assert await world.boxes.writes() == []

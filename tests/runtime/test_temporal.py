@@ -24,14 +24,9 @@ from runtime.dev_server import TemporalServerError, dev_server, find_temporal, s
 from runtime.logging import drop_while_replaying
 from runtime.settings import Settings
 from runtime.temporal import SEARCH_ATTRIBUTES, connect, register_search_attributes
+from tests.ports import free_port
 
 pytestmark = pytest.mark.server
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @workflow.defn

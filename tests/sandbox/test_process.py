@@ -13,20 +13,9 @@ import httpx
 import pytest
 
 from sandbox.registry import VENDORS
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    """A port after which as many are free as there are sandboxes."""
-    while True:
-        with contextlib.ExitStack() as open_sockets, contextlib.suppress(OSError, OverflowError):
-            base = 0
-            for place, _ in VENDORS.values():
-                probe = open_sockets.enter_context(socket.socket())
-                probe.bind(("127.0.0.1", base + place if base else 0))
-                base = base or probe.getsockname()[1]
-            return base
 
 
 async def start(*options: str) -> asyncio.subprocess.Process:
@@ -44,7 +33,9 @@ async def start(*options: str) -> asyncio.subprocess.Process:
 @contextlib.asynccontextmanager
 async def running(data_dir: Path, end: signal.Signals) -> AsyncIterator[httpx.AsyncClient]:
     """The Alguna sandbox as a process that is ended by this signal, and has to exit with 0."""
-    process = await start("--vendor", "alguna", "--port-base", str(free_port()), "--data-dir", str(data_dir))
+    process = await start(
+        "--vendor", "alguna", "--port-base", str(free_port(len(VENDORS))), "--data-dir", str(data_dir)
+    )
     assert process.stdout is not None
     line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
     found = re.fullmatch(r"alguna sandbox: (http://127\.0\.0\.1:\d+)\n", line)
@@ -83,7 +74,9 @@ async def test_state_outlives_the_process(tmp_path: Path) -> None:
 
 
 async def test_state_is_saved_while_running(tmp_path: Path) -> None:
-    process = await start("--vendor", "alguna", "--port-base", str(free_port()), "--data-dir", str(tmp_path))
+    process = await start(
+        "--vendor", "alguna", "--port-base", str(free_port(len(VENDORS))), "--data-dir", str(tmp_path)
+    )
     assert process.stdout is not None
     url = (await process.stdout.readline()).decode().split()[-1]
     async with httpx.AsyncClient(base_url=url) as http:
@@ -109,7 +102,7 @@ async def test_taken_port_is_a_clear_error() -> None:
 
 
 async def test_all_sandboxes_run_in_one_process_on_their_own_ports() -> None:
-    base = free_port()
+    base = free_port(len(VENDORS))
     process = await start("--port-base", str(base))
     assert process.stdout is not None
     lines = [(await process.stdout.readline()).decode() for _ in VENDORS]
