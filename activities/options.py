@@ -39,8 +39,8 @@ def step_options(heartbeat_seconds: float) -> CallOptions:
         "retry_policy": RetryPolicy(
             initial_interval=timedelta(seconds=1),
             backoff_coefficient=2.0,
-            maximum_interval=timedelta(seconds=30),
-            maximum_attempts=130,
+            maximum_interval=timedelta(seconds=15),
+            maximum_attempts=250,
         ),
     }
 

@@ -28,6 +28,8 @@ TEMPORAL_READY = "the Temporal server is ready"
 _SANDBOXES = ("alguna", "salesforce")
 _ROOT = Path(__file__).resolve().parent.parent
 _INHERITED_NOT = ("EXTERNAL_SYNC_", "TEMPORAL_")
+# All parts are on this machine and answer at once: a worker that dies is missed sooner than the setting's default says.
+LOCAL_HEARTBEAT_SECONDS = "10"
 _WORKER_READY = "worker_ready"
 
 
@@ -149,6 +151,7 @@ class Stack:
         env["EXTERNAL_SYNC_WEBHOOK_ALLOW_PRIVATE"] = "true"
         if self.sandboxes:
             env.setdefault("EXTERNAL_SYNC_PUBLIC_URL", self.api_url)
+            env.setdefault("EXTERNAL_SYNC_HEARTBEAT_SECONDS", LOCAL_HEARTBEAT_SECONDS)
             alguna = self.sandbox("alguna").credentials()
             env["EXTERNAL_SYNC_ALGUNA_BASE_URL"] = alguna["baseUrl"]
             env["EXTERNAL_SYNC_ALGUNA_API_KEY"] = alguna["apiKey"]

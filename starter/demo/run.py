@@ -23,13 +23,12 @@ from starter.demo.sides import AlgunaSide, SalesforceSide
 from starter.demo.world import CheckFailedError, World
 from starter.keys import load_or_make
 from starter.sandboxes import SandboxError
-from starter.stack import Ports, Stack, StackError, holding, noted
+from starter.stack import LOCAL_HEARTBEAT_SECONDS, Ports, Stack, StackError, holding, noted
 
 CONFIG = Path(__file__).resolve().parents[2] / "examples" / "demo.yaml"
 
 _MARK = "made-by-external-sync-demo"
 # A dead worker is noticed after this long; the service's own default is 30 seconds.
-_HEARTBEAT_SECONDS = "10"
 _BRIEF = 140
 _FAILURES = (CheckFailedError, ApiError, UnreachableError, SandboxError, PartFailedError, httpx.HTTPError)
 
@@ -89,10 +88,7 @@ def run_demo(data_dir: Path, *, keep: bool) -> int:
             _empty(data_dir)
             keys = load_or_make(data_dir)
             database = f"sqlite:///{data_dir}/external-sync.db"
-            given = {
-                "EXTERNAL_SYNC_DATABASE_URL": database,
-                "EXTERNAL_SYNC_HEARTBEAT_SECONDS": _HEARTBEAT_SECONDS,
-            }
+            given = {"EXTERNAL_SYNC_DATABASE_URL": database}
             stack = Stack(data_dir, Ports().or_free(), keys, keep_sandboxes=keep, given=given)
             _introduce(stack)
             with Supervisor(stack.log_dir, say) as supervisor:
@@ -152,7 +148,7 @@ def _introduce(stack: Stack) -> None:
     say("External Sync: the guided scenario, on local sandboxes of Alguna and Salesforce.")
     say("Every result is read from both systems' own APIs, not from the service's store.")
     say("The sandboxes keep the vendors' rate limits, at scale 10 (ten times the published ones).")
-    say(f"A silent worker is taken for dead after {_HEARTBEAT_SECONDS} s here (30 s otherwise).")
+    say(f"A silent worker is taken for dead after {LOCAL_HEARTBEAT_SECONDS} s here (30 s otherwise).")
     say(f"Logs: {stack.log_dir}\n")
 
 
