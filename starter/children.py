@@ -24,6 +24,8 @@ _POLL_SECONDS = 0.1
 _LOG_BYTES = 10_000_000
 _MAX_DEATHS = 5
 _WITHIN_SECONDS = 60.0
+# Somebody tries out what a crash does: no sign that the part itself cannot live, however often.
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT})
 
 
 class PartFailedError(Exception):
@@ -156,6 +158,10 @@ class Supervisor:
 
     def _note_death(self, child: _Child, code: int, now: float) -> None:
         name = child.part.name
+        if -code in _FROM_OUTSIDE:
+            child.restart_at = now
+            self._say(f"{name} was ended from outside ({_ending(code)}); restarting it. Log: {child.log}")
+            return
         child.deaths.append(now)
         if len(child.deaths) == _MAX_DEATHS and now - child.deaths[0] < _WITHIN_SECONDS:
             raise PartFailedError(f"{name} keeps dying ({_ending(code)}). {self._last_words(child)}")
