@@ -9,9 +9,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.engine import PassContext
+from core.compare import equal
 from core.matching import Keyed, keys_of
 from core.merge import adopt
 from core.records import Record, Side
+from core.values import Value
 from store import links, staging
 from store.links import LinkState
 from store.passes import Tally
@@ -110,7 +112,7 @@ def differs(context: PassContext, side: Side, state: LinkState, record: Record) 
         return True
     if side is Side.EXTERNAL and context.marks and record.marker != state.alguna_id:
         return True
-    ahead: Mapping[str, object] = state.ahead.get(side.value, {})
+    ahead: Mapping[str, Value] = state.ahead.get(side.value, {})
     for item in context.plan.fields:
         if item.direction is None:
             continue
@@ -119,10 +121,10 @@ def differs(context: PassContext, side: Side, state: LinkState, record: Record) 
             continue
         value = record.fields[name]
         if name in ahead:
-            if value != ahead[name]:
+            if not equal(value, ahead[name]):
                 return True
             continue
         base = state.base.get(item.alguna_field)
-        if base is None or value != base.value(side):
+        if base is None or not equal(value, base.value(side)):
             return True
     return False

@@ -24,14 +24,14 @@ from store.tables.runs import Pass
 from store.tables.sync import Reading
 from store.types import utc_now
 
-MATCHED, TRANSFORMED = "claimed", "transformed"
+CLAIMED, TRANSFORMED = "claimed", "transformed"
 
 
 async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     """Merge the chunk's records and store operations, bases, conflicts and errors; see `SyncSteps.transform`."""
     context = await engine.open(chunk.of)
     async with engine.db.session() as session:
-        if await passes.chunk_state(session, chunk.of.pass_id, chunk.number) != MATCHED:
+        if await passes.chunk_state(session, chunk.of.pass_id, chunk.number) != CLAIMED:
             return ChunkResult(records=0, proceed=True)
         staged = await staging.of_chunk(session, context.scope, chunk.of.pass_id, chunk.number)
         states = await links.by_ids(session, sorted({item.link_id for item in staged if item.link_id is not None}))
@@ -112,7 +112,7 @@ async def _store(engine: Engine, context: PassContext, chunk: ChunkRef, decided:
     scope, pass_id, at = context.scope, chunk.of.pass_id, utc_now()
     run_id = chunk.of.run_ids[0] if chunk.of.run_ids else None
     async with engine.db.transaction() as session:
-        if await passes.chunk_state(session, pass_id, chunk.number) != MATCHED:
+        if await passes.chunk_state(session, pass_id, chunk.number) != CLAIMED:
             return []
         await writes.plan(session, scope, pass_id, chunk.number, decided.planned, at)
         await links.save(session, decided.links, at=at)

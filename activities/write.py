@@ -16,9 +16,9 @@ from activities.engine import Engine, PassContext
 from activities.outcomes import store_results
 from activities.settle import settle
 from connectors.protocols import Connector, Current, WriteRequest, WriteResult, WriteStatus
+from core.compare import equal
 from core.errors import AuthExpired, ErrorType, RateLimit, RecordFailure, SyncError, Transient
 from core.records import OperationKind, Side
-from core.values import is_blank
 from store import conflicts, passes, staging, writes
 from store.passes import Tally
 from store.types import utc_now
@@ -154,13 +154,9 @@ def _moved(batch: list[OpenOperation], current: Mapping[int, Current]) -> list[W
                 results.append(WriteResult(operation.id, WriteStatus.EXISTS, record.id))
         elif record is None or record.deleted:
             results.append(WriteResult(operation.id, WriteStatus.NOT_FOUND, operation.target_id))
-        elif any(_changed(record.fields.get(name), value) for name, value in operation.expected.items()):
+        elif not all(equal(record.fields.get(name), value) for name, value in operation.expected.items()):
             results.append(WriteResult(operation.id, WriteStatus.MOVED, operation.target_id, record))
     return results
-
-
-def _changed(now: object, expected: object) -> bool:
-    return now != expected and not (is_blank(now) and is_blank(expected))  # type: ignore[arg-type]
 
 
 async def _store(
