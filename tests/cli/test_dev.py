@@ -114,7 +114,7 @@ def test_dev_runs_everything_syncs_mends_itself_and_leaves_nobody_behind(dev: De
     assert set(parts) == {"starter.temporal_server", "sandbox", "worker", "starter.api"}
     parts["worker"].kill()
     until("the worker's return", lambda: dev.parts().get("worker", parts["worker"]).pid != parts["worker"].pid)
-    assert dev.said("worker ended by itself (killed by SIGKILL); restarting it"), dev.output.read_text()
+    assert dev.said("worker was ended from outside (killed by SIGKILL); restarting it"), dev.output.read_text()
     assert dev.run("sync", "int_salesforce", "--entity", "accounts", "--watch").returncode == 0
 
     everyone = psutil.Process(dev.process.pid).children(recursive=True)
