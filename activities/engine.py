@@ -26,6 +26,7 @@ from store.connections import ALGUNA, Connections
 from store.database import Database
 from store.scope import Scope
 from store.tables.runs import Run
+from store.tokens import dead_connection
 from store.types import utc_now
 
 ConnectorMaker = Callable[[str, str, str], Awaitable[Connector]]
@@ -143,11 +144,15 @@ class Engine:
                 config_version=version,
                 at=utc_now(),
             )
-            if not integration.paused:
+            # A chunk that opens beside one that found the grant dead must not show their run as going on.
+            dead = await dead_connection(session, (ALGUNA, integration.id))
+            if not integration.paused and dead is None:
                 await runs.begin(session, ref.run_ids, utc_now())
                 await runs.resume_runs_of(session, ref.pass_id)
         if integration.paused:
             raise Paused(f"{ref.integration_id} is paused")
+        if dead is not None:
+            raise dead
         if known.config_version != version:
             version = known.config_version
             config = await self._config_at(ref.integration_id, version)

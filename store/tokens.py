@@ -6,14 +6,14 @@ generations, so it can miss no reconnect and be woken by none that came before t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -60,11 +60,7 @@ class StoreTokens:
         """Return the newest credentials. Raises AuthExpired unless connected, NotFound for an unknown connection."""
         row = await self._row(connection_id)
         if row.state != ConnectionState.CONNECTED:
-            raise AuthExpired(
-                row.reason or f"{connection_id} is {row.state}",
-                connection_id=connection_id,
-                generation=row.generation,
-            )
+            raise _dead(row)
         return self._credentials(row)
 
     async def save_tokens(self, credentials: Credentials, tokens: Mapping[str, str]) -> Credentials:
@@ -135,3 +131,17 @@ def _found(row: Connection | None, connection_id: str) -> Connection:
     if row is None:
         raise NotFound(f"there is no connection {connection_id!r}")
     return row
+
+
+async def dead_connection(session: AsyncSession, connection_ids: Collection[str]) -> AuthExpired | None:
+    """Return why one of these connections cannot be used, if one cannot, as the failure to raise."""
+    query = select(Connection).where(
+        col(Connection.id).in_(list(connection_ids)), col(Connection.state) != ConnectionState.CONNECTED
+    )
+    row = (await session.execute(query)).scalars().first()
+    return None if row is None else _dead(row)
+
+
+def _dead(row: Connection) -> AuthExpired:
+    message = row.reason or f"{row.id} is {row.state}"
+    return AuthExpired(message, connection_id=row.id, generation=row.generation)

@@ -8,6 +8,7 @@ fetch. What cannot go on without a person (dead credentials, a pause) or before 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
@@ -220,12 +221,10 @@ class EntitySync:
             timeout = timedelta(seconds=min(float(cause.details[0]), 86_400.0))
         self._show(f"{of.entity}: paused ({kind}). {cause.message}")
         workflow.upsert_search_attributes([OUTCOME.value_set(f"paused_{kind}")])
-        try:
+        with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._woken != before, timeout=timeout, timeout_summary=kind)
-        except TimeoutError:
-            return
-        finally:
-            workflow.upsert_search_attributes([OUTCOME.value_unset()])
+        # Not in a `finally`: that would run without a workflow when the waiting workflow is taken out of the cache.
+        workflow.upsert_search_attributes([OUTCOME.value_unset()])
 
     def _show(self, details: str) -> None:
         self._details = details
