@@ -133,6 +133,20 @@ class Client:
         """Let a paused integration go on."""
         return self.call("POST", f"{_of(name)}/resume")
 
+    # Keys
+
+    def create_key(self, name: str, scope: str) -> JsonObject:
+        """Make a key of the API; its secret is in the answer and nowhere else."""
+        return cast(JsonObject, self.call("POST", "/keys", {"name": name, "scope": scope}))
+
+    def keys(self) -> list[JsonObject]:
+        """Return all keys, without secrets."""
+        return list(self.pages("/keys"))
+
+    def revoke_key(self, name: str) -> JsonObject:
+        """End a key, by id or name."""
+        return cast(JsonObject, self.call("DELETE", f"/keys/{quote(name, safe='')}"))
+
     # Configuration
 
     def sync_config(self, name: str) -> JsonObject | None:

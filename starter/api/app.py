@@ -10,16 +10,18 @@ from starlette.middleware import Middleware
 from starter.api import errors
 from starter.api.auth import BearerAuth
 from starter.api.idempotency import Idempotency
+from starter.api.limits import BodyLimit
 from starter.api.needs import BEARER, REFUSALS
-from starter.api.routes import configuration, inbox, integrations, links, syncs, system
+from starter.api.routes import configuration, inbox, integrations, keys, links, syncs, system
 from starter.services.backend import Backend
 
-ROUTERS = tuple(module.router for module in (integrations, configuration, syncs, inbox, links))
+ROUTERS = tuple(module.router for module in (integrations, configuration, syncs, inbox, links, keys))
 """The routes that need a key, one router per resource."""
 
 _ABOUT = """Two-way sync between Alguna and external systems.
 
-Every call needs `Authorization: Bearer <key>`. Mutating calls honour `Idempotency-Key` for 24 hours. Errors are
+Every call needs `Authorization: Bearer <key>`. A key has a scope: `read`, `operate` (runs, retries, decisions) or
+`admin` (connections, configuration, keys). Mutating calls honour `Idempotency-Key` for 24 hours. Errors are
 `{"status", "detail", "errors": [{"field", "message"}]}`; lists are `{"data", "pagination"}` with `limit` and `offset`.
 `{integration}` is an integration's id, or its provider's name where there is only one of it.
 """
@@ -34,7 +36,8 @@ def create_app(backend: Backend) -> FastAPI:
         description=_ABOUT,
         redoc_url=None,
         middleware=[
-            Middleware(BearerAuth, key=key.get_secret_value() if key else ""),
+            Middleware(BodyLimit),
+            Middleware(BearerAuth, key=key.get_secret_value() if key else "", lookup=backend.api_keys.scope_of),
             Middleware(Idempotency, keys=backend.idempotency),
         ],
     )

@@ -31,6 +31,13 @@ class NewIntegration(_Model):
     webhook_secret: Text | None = None
 
 
+class NewKey(_Model):
+    """A key to make."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    scope: Literal["read", "operate", "admin"]
+
+
 class Reconnect(_Model):
     """New credentials of the same account."""
 

@@ -104,6 +104,23 @@ class IntegrationAnswer(_Model):
     created_at: str
 
 
+class KeyAnswer(_Model):
+    """A key of the API, without its secret."""
+
+    id: str
+    name: str
+    scope: Literal["read", "operate", "admin"]
+    created_at: str
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class NewKeyAnswer(KeyAnswer):
+    """A key that was just made. `key` never shows again."""
+
+    key: str
+
+
 class Reconnected(_Model):
     """New credentials are in use; `resumed` says whether the waiting passes could be told at once."""
 

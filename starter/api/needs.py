@@ -19,7 +19,9 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": description}
     for status, description in {
         401: "Without a valid key",
+        403: "The key's scope is too narrow",
         404: "No such thing",
+        413: "The body is too large",
         409: "Does not fit where things stand",
         422: "Names what to put right",
         503: "Something needed cannot be reached now",

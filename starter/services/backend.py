@@ -18,6 +18,7 @@ from runtime.temporal import connect, register_search_attributes
 from runtime.wiring import Services, seed_alguna
 from starter.schedules import Schedules
 from starter.services.refusals import Unavailable
+from store.api_keys import ApiKeys
 from store.configs import Configs
 from store.connections import Connections
 from store.database import Database
@@ -40,6 +41,7 @@ class Backend:
         """Take the services and, where there is one already, a connected client."""
         self.services = services
         self.idempotency = IdempotencyKeys(services.db)
+        self.api_keys = ApiKeys(services.db)
         self._temporal = temporal
         self._reason = "starting"
 

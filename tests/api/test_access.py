@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
+from sqlalchemy import text
 
 from starter.api import create_app
+from starter.api.limits import MAX_BODY_BYTES
 from starter.services.backend import Backend
 from tests.api.world import KEY, World
 
@@ -111,3 +115,95 @@ async def test_lists_come_in_pages(world: World) -> None:
     assert first["pagination"] == second["pagination"] == {"perPage": 1, "totalPages": 2}
     assert {first["data"][0]["id"], second["data"][0]["id"]} == {world.id, "int_second"}
     assert (await world.call("GET", "/integrations"))["pagination"] == {"perPage": 20, "totalPages": 1}
+
+
+async def _with_key(world: World, scope: str) -> httpx.AsyncClient:
+    made = await world.call("POST", "/keys", {"name": f"a {scope} key", "scope": scope}, 201)
+    return httpx.AsyncClient(
+        transport=world.api._transport, base_url="http://api", headers={"Authorization": f"Bearer {made['key']}"}
+    )
+
+
+CALLS = [
+    ("GET", "/{id}/sync-state", "read"),
+    ("GET", "/{id}/sync-errors", "read"),
+    ("POST", "/{id}/sync", "operate"),
+    ("POST", "/{id}/pause", "operate"),
+    ("POST", "/{id}/resume", "operate"),
+    ("POST", "/{id}/sync-errors/retry", "operate"),
+    ("POST", "/{id}/sync-errors/1/ignore", "operate"),
+    ("POST", "/{id}/conflicts/1/resolve", "operate"),
+    ("POST", "/{id}/sync-history/sync_1/cancel", "operate"),
+    ("DELETE", "/{id}/links/accounts/acc_1", "operate"),
+    ("PATCH", "/{id}/sync-config", "admin"),
+    ("PUT", "/{id}/sync-config/matching", "admin"),
+    ("POST", "/{id}/reconnect", "admin"),
+    ("DELETE", "/{id}", "admin"),
+    ("POST", "/integrations", "admin"),
+    ("GET", "/keys", "admin"),
+    ("POST", "/keys", "admin"),
+    ("DELETE", "/keys/key_1", "admin"),
+]
+
+
+async def test_a_key_does_what_its_scope_holds_and_no_more(world: World) -> None:
+    await world.configure()
+    order = ["read", "operate", "admin"]
+    for scope in order:
+        async with await _with_key(world, scope) as client:
+            for method, path, wanted in CALLS:
+                may = order.index(scope) >= order.index(wanted)
+                if may and (method, path) in (("DELETE", "/{id}"), ("DELETE", "/keys/key_1")):
+                    continue
+                reply = await client.request(method, path.replace("{id}", f"integrations/{world.id}"), json={})
+                assert (reply.status_code == 403) is not may, (scope, method, path, reply.text)
+                assert reply.status_code != 401
+                if not may:
+                    assert f"`{wanted}`" in reply.json()["detail"]
+
+
+async def test_i8_keys_are_kept_as_hashes_named_and_revocable(world: World) -> None:
+    made = await world.call("POST", "/keys", {"name": "nightly report", "scope": "read"}, 201)
+    async with world.backend.db.session() as session:
+        stored = (await session.execute(text("SELECT * FROM api_keys"))).mappings().all()
+    assert made["key"] not in str(stored)
+    answer = await world.call("POST", "/keys", {"name": "nightly report", "scope": "admin"}, 409)
+    assert "nightly report" in answer["detail"]
+    assert await world.refused("POST", "/keys", {"name": " ", "scope": "root"}) == ["name", "scope"]
+    bearer = {"Authorization": f"Bearer {made['key']}"}
+    assert (await world.api.get("/integrations", headers=bearer)).status_code == 200
+    shown = (await world.call("GET", "/keys"))["data"][0]
+    assert shown["lastUsedAt"]
+    assert "key" not in shown
+    ended = await world.call("DELETE", "/keys/nightly report")
+    assert ended["id"] == made["id"]
+    assert ended["revokedAt"]
+    assert (await world.api.get("/integrations", headers=bearer)).status_code == 401
+    await world.call("DELETE", "/keys/nightly report", status=404)
+
+
+async def test_i10_a_body_that_is_too_large_is_refused_before_it_is_read(world: World) -> None:
+    await world.connect()
+    body = b'{"entities":["' + b"x" * MAX_BODY_BYTES + b'"]}'
+    headers = {"Content-Type": "application/json"}
+    path = f"/integrations/{world.id}/sync"
+    reply = await world.api.post(path, content=body, headers=headers)
+    assert (reply.status_code, reply.json()["status"]) == (413, 413)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 65536):
+            yield body[start : start + 65536]
+
+    for more in ({}, {"Idempotency-Key": "large"}):
+        reply = await world.api.post(path, content=pieces(), headers={**headers, **more})
+        assert (reply.status_code, reply.json()["status"]) == (413, 413)
+
+
+async def test_a_deeply_nested_body_is_refused(world: World) -> None:
+    await world.connect()
+    for depth in (2_000, 200_000):
+        reply = await world.api.post(
+            f"/integrations/{world.id}/sync", content="[" * depth, headers={"Content-Type": "application/json"}
+        )
+        assert reply.status_code in (400, 422), reply.text
+        assert set(reply.json()) == {"status", "detail", "errors"}

@@ -57,7 +57,7 @@ def test_the_commands_of_the_first_part_are_there() -> None:
     names = {" ".join(path) for path in all_commands(get_command(app))}
     wanted = """demo|dev|worker|api|sandbox|connect|config validate|config plan|config apply|config export|sync|status
         |history|errors list|errors retry|errors ignore|conflicts list|conflicts show|conflicts resolve|links
-        |reconnect|pause|resume"""
+        |reconnect|pause|resume|keys list|keys create|keys revoke"""
     assert {name.strip() for name in wanted.split("|")} <= names
 
 
@@ -288,3 +288,16 @@ def test_credentials_are_asked_for_and_never_shown(api: FakeApi, tmp_path: Path,
 def test_typer_does_not_show_local_variables_in_a_crash() -> None:
     assert isinstance(app, typer.Typer)
     assert app.pretty_exceptions_enable is False
+
+
+def test_a_key_is_made_shown_once_and_revoked(api: FakeApi, command: Command) -> None:
+    made = {"id": "key_1", "name": "nightly", "scope": "read", "createdAt": "2026-01-31T12:00:00Z"}
+    made |= {"lastUsedAt": None, "revokedAt": None}
+    api.on("POST", "/keys", {**made, "key": "es_made_for_a_test"}, 201)
+    api.on("GET", "/keys", [made])
+    api.on("DELETE", "/keys/nightly", {**made, "revokedAt": "2026-01-31T13:00:00Z"})
+    said = command("keys", "create", "nightly", "--scope", "read")
+    assert (said.code, said.out.splitlines()[0]) == (0, "es_made_for_a_test")
+    assert api.calls[-1].body == {"name": "nightly", "scope": "read"}
+    assert "nightly" in command("keys").out
+    assert "Revoked nightly" in command("keys", "revoke", "nightly").out
