@@ -291,7 +291,7 @@ def test_typer_does_not_show_local_variables_in_a_crash() -> None:
 
 
 def test_a_key_is_made_shown_once_and_revoked(api: FakeApi, command: Command) -> None:
-    made = {"id": "key_1", "name": "nightly", "scope": "read", "createdAt": "2026-01-31T12:00:00Z"}
+    made: dict[str, Any] = {"id": "key_1", "name": "nightly", "scope": "read", "createdAt": "2026-01-31T12:00:00Z"}
     made |= {"lastUsedAt": None, "revokedAt": None}
     api.on("POST", "/keys", {**made, "key": "es_made_for_a_test"}, 201)
     api.on("GET", "/keys", [made])
