@@ -13,13 +13,12 @@ from core import names
 from core.config import IntegrationConfig
 from core.errors import Conflict, Duplicate, FieldValidation
 from core.problems import did_you_mean
-from starter.services import views
 from starter.services.backend import Backend
 from starter.services.configuring import document_of
 from starter.services.probing import check, take_apart
 from starter.services.refusals import Clash, Missing, invalid
 from starter.services.steering import cancel_workflow, signal_entities
-from store import listing
+from store import listing, views
 from store.tables.connections import Integration
 from store.types import utc_now
 

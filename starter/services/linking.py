@@ -7,12 +7,11 @@ from typing import Any
 
 from core.problems import Problem
 from core.records import Entity, Side
-from starter.services import views
 from starter.services.backend import Backend
 from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing
 from starter.services.systems import connected
-from store import links, listing, staging
+from store import links, listing, staging, views
 from store.links import NewLink
 from store.scope import Scope
 from store.tables.connections import Integration

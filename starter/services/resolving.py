@@ -15,12 +15,11 @@ from core.mapping import value_to_write
 from core.problems import Problem, did_you_mean
 from core.records import Entity, Side
 from core.values import Value, is_blank
-from starter.services import views
 from starter.services.backend import Backend
 from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing, Unavailable, invalid
 from starter.services.steering import tell_decision
-from store import conflicts, links
+from store import conflicts, links, views
 from store.scope import Scope
 from store.tables.connections import Integration
 from store.tables.runs import ConflictRow

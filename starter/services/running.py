@@ -14,12 +14,11 @@ from core import names
 from core.config import IntegrationConfig
 from core.problems import Problem
 from core.records import Entity, Side
-from starter.services import views
 from starter.services.backend import Backend
 from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing, Unavailable, invalid
 from starter.services.steering import cancel_workflow, run_entities, signal_entities, start_run
-from store import errors, listing, runs, staging
+from store import errors, listing, runs, staging, views
 from store.scope import Scope
 from store.tables.connections import Integration
 from store.tables.runs import RecordError, Run

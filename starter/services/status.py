@@ -11,10 +11,9 @@ from temporalio.service import RPCError
 from core.config import IntegrationConfig
 from core.errors import NotFound
 from core.records import Entity, Side
-from starter.services import views
 from starter.services.backend import Backend
 from starter.services.refusals import Missing, Unavailable
-from store import listing
+from store import listing, views
 from store.budgets import budget_state
 from store.connections import ALGUNA
 from store.overview import EntityOverview, entity_overview, record_overview

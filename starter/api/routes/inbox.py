@@ -10,8 +10,8 @@ from starter.api import documents
 from starter.api.answers import Json, listed
 from starter.api.bodies import ConflictsQuery, ErrorsQuery, IgnoreError, ResolveConflict, RetryErrors
 from starter.api.needs import Named, Remembered, Served
-from starter.services import resolving, running, views
-from store import listing
+from starter.services import resolving, running
+from store import listing, views
 
 router = APIRouter(prefix="/integrations/{integration}", tags=["errors and conflicts"])
 

@@ -11,8 +11,8 @@ from starter.api import documents
 from starter.api.answers import Json, listed
 from starter.api.bodies import LinksQuery, SetLink
 from starter.api.needs import Named, Remembered, Served
-from starter.services import linking, views
-from store import listing
+from starter.services import linking
+from store import listing, views
 from store.scope import Scope
 
 router = APIRouter(prefix="/integrations/{integration}/links/{entity}", tags=["links"])

@@ -11,9 +11,9 @@ from starter.api import documents
 from starter.api.answers import Json, listed
 from starter.api.bodies import HistoryQuery, RecordsQuery, StartSync
 from starter.api.needs import Named, Remembered, Served
-from starter.services import running, status, views
+from starter.services import running, status
 from starter.services.refusals import invalid
-from store import listing
+from store import listing, views
 
 router = APIRouter(prefix="/integrations/{integration}", tags=["syncs"])
 
