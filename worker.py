@@ -27,6 +27,7 @@ from runtime.wiring import Services, open_services, seed_alguna
 from workflows.conflict_resolution import ConflictResolution
 from workflows.entity_sync import EntitySync
 from workflows.integration_sync import IntegrationSync
+from workflows.webhook_delivery import WebhookDelivery
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +44,19 @@ def make_engine(services: Services, client: Client) -> Engine:
         stale_read_seconds=settings.stale_read_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
         task_queue=settings.task_queue,
+        public_url=settings.public_url,
+        temporal_ui_url=settings.temporal_ui_url,
+        webhook_allow_private=settings.webhook_allow_private,
     )
     return Engine(
-        services.db, services.connections, services.configs, services.leases, services.connector, client, options
+        services.db,
+        services.connections,
+        services.configs,
+        services.leases,
+        services.webhooks,
+        services.connector,
+        client,
+        options,
     )
 
 
@@ -55,7 +66,7 @@ def make_worker(client: Client, engine: Engine) -> Worker:
     return Worker(
         client,
         task_queue=engine.options.task_queue,
-        workflows=[IntegrationSync, EntitySync, ConflictResolution],
+        workflows=[IntegrationSync, EntitySync, ConflictResolution, WebhookDelivery],
         activities=[
             steps.fetch,
             steps.match,
@@ -67,6 +78,7 @@ def make_worker(client: Client, engine: Engine) -> Worker:
             steps.finish_run,
             steps.apply_resolution,
             steps.conflict_status,
+            steps.deliver_webhook,
         ],
         interceptors=[FailureInterceptor(engine)],
         max_concurrent_activities=20,

@@ -12,6 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import ConflictRef
 from activities.engine import Engine, PassContext
 from activities.options import search_attributes
+from activities.webhooks import start_deliveries, tell_of_conflict
 from core import names
 from store import conflicts
 from store.database import chunked
@@ -30,6 +31,10 @@ async def announce_conflicts(engine: Engine, context: PassContext) -> None:
         await asyncio.gather(*(_start(engine, context, conflict_id) for conflict_id in some))
         async with engine.db.transaction() as session:
             await conflicts.announce(session, some)
+            for row in waiting:
+                if row.id in some:
+                    await tell_of_conflict(engine, session, row)
+    await start_deliveries(engine)
 
 
 async def _start(engine: Engine, context: PassContext, conflict_id: int) -> None:

@@ -129,6 +129,12 @@ class ConflictRef(BaseModel, frozen=True):
     entity: Entity
 
 
+class DeliveryRef(BaseModel, frozen=True):
+    """A webhook delivery."""
+
+    delivery_id: str
+
+
 class ConflictStatus(BaseModel, frozen=True):
     """Where a conflict stands in the store."""
 

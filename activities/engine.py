@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from activities.contracts import Mode, PassRef
 from connectors.protocols import Connector, EntityFacts
+from core import names
 from core.config import IntegrationConfig, plan
 from core.errors import FieldValidation
 from core.plan import EntityPlan
@@ -28,6 +29,7 @@ from store.scope import Scope
 from store.tables.runs import Run
 from store.tokens import dead_connection
 from store.types import utc_now
+from store.webhooks import Webhooks
 
 ConnectorMaker = Callable[[str, str, str], Awaitable[Connector]]
 
@@ -48,6 +50,11 @@ class EngineOptions:
     sends: dict[Side, int] = field(default_factory=lambda: {Side.ALGUNA: 8, Side.EXTERNAL: 2})
     heartbeat_seconds: float = 30.0
     task_queue: str = "external-sync"
+    public_url: str = "http://localhost:8080"
+    temporal_ui_url: str = "http://localhost:8233"
+    webhook_allow_private: bool = False
+    webhook_delays: tuple[float, ...] = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+    """Seconds before each further attempt at a webhook delivery, as Standard Webhooks proposes: three days in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class Engine:
         connections: Connections,
         configs: Configs,
         leases: Leases,
+        webhooks: Webhooks,
         connect: ConnectorMaker,
         temporal: Client,
         options: EngineOptions,
@@ -99,11 +107,16 @@ class Engine:
         self.temporal = temporal
         self.options = options
         self.leases = leases
+        self.webhooks = webhooks
         self._connect = connect
         self._connectors: dict[tuple[str, str], tuple[int, Connector]] = {}
         self._currencies: WeakKeyDictionary[Connector, str | None] = WeakKeyDictionary()
         self._retired: list[Connector] = []
         self._lock = asyncio.Lock()
+
+    def workflow_url(self, workflow_id: str) -> str:
+        """The page of a workflow in Temporal Web."""
+        return names.workflow_url(self.options.temporal_ui_url, self.temporal.namespace, workflow_id)
 
     async def connector(self, provider: str, connection_id: str, integration_id: str) -> Connector:
         """Return the connector of a connection, made anew after a reconnect."""

@@ -21,8 +21,10 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.contracts import ChunkRef, PassRef, Wait
 from activities.engine import Engine, Paused
+from activities.webhooks import start_deliveries, tell_of_pause
 from core.errors import HINTS, AuthExpired, ErrorType, RateLimit, SyncError, Transient
 from store import runs
+from store.types import utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +86,12 @@ class _Inbound(ActivityInboundInterceptor):
             await self._engine.connections.mark_expired(error.connection_id, error.generation, error.message)
         async with self._engine.db.transaction() as session:
             await runs.pause_runs_of(session, reference.pass_id, problem)
+            if not isinstance(error, Paused):
+                # One occasion is one expired grant, or one day's allowance.
+                occasion = str(error.generation) if isinstance(error, AuthExpired) else utc_now().date().isoformat()
+                told = await runs.runs_of(session, reference.pass_id)
+                await tell_of_pause(session, told, str(translated.type), occasion)
+        await start_deliveries(self._engine)
 
 
 def _pass_of(argument: object) -> PassRef | None:

@@ -11,6 +11,7 @@ from activities.contracts import (
     ChunkResult,
     ConflictRef,
     ConflictStatus,
+    DeliveryRef,
     FetchResult,
     PassEnd,
     PassRef,
@@ -81,3 +82,12 @@ class ConflictSteps(ABC):
     @abstractmethod
     async def conflict_status(self, conflict: ConflictRef) -> ConflictStatus:
         """Read where a conflict stands."""
+
+
+class DeliverySteps(ABC):
+    """What a webhook delivery needs."""
+
+    @activity.defn(name="deliver_webhook")
+    @abstractmethod
+    async def deliver_webhook(self, delivery: DeliveryRef) -> str:
+        """Make one attempt; return how the delivery ended, or fail until its next delay."""

@@ -52,6 +52,13 @@ BOOKKEEPING: CallOptions = {
 }
 
 
+DELIVERY: CallOptions = {
+    # One call of at most 15 seconds. Each failure brings its own delay; a worker that dies costs a minute.
+    "start_to_close_timeout": timedelta(seconds=60),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(hours=1)),
+}
+
+
 def search_attributes(
     integration_id: str, provider: str, entity: str | None = None, trigger: str | None = None
 ) -> TypedSearchAttributes:

@@ -13,6 +13,7 @@ from activities.contracts import (
     ChunkResult,
     ConflictRef,
     ConflictStatus,
+    DeliveryRef,
     FetchResult,
     Mode,
     PassEnd,
@@ -24,10 +25,11 @@ from activities.contracts import (
 )
 from activities.engine import Engine
 from activities.fetch import fetch
-from activities.interfaces import ConflictSteps, RunSteps, SyncSteps
+from activities.interfaces import ConflictSteps, DeliverySteps, RunSteps, SyncSteps
 from activities.match import match
 from activities.options import search_attributes
 from activities.transform import transform
+from activities.webhooks import deliver, start_deliveries, tell_of_end
 from activities.write import write
 from core import names
 from core.config import IntegrationConfig
@@ -40,7 +42,7 @@ from store.types import utc_now
 log = structlog.get_logger(__name__)
 
 
-class Steps(SyncSteps, RunSteps, ConflictSteps):
+class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
     """All activities of External Sync on one engine."""
 
     def __init__(self, engine: Engine) -> None:
@@ -148,6 +150,8 @@ class Steps(SyncSteps, RunSteps, ConflictSteps):
             elif await errors.count_of_run(session, end.run_id) or any(_has_failures(item.counts) for item in made):
                 status = "completed_with_errors"
             await runs.end_run(session, end.run_id, status, problem, utc_now())
+            await tell_of_end(self._engine, session, end.run_id)
+        await start_deliveries(self._engine)
         log.info("run_finished", run=end.run_id, status=status)
 
     @activity.defn(name="apply_resolution")
@@ -177,6 +181,11 @@ class Steps(SyncSteps, RunSteps, ConflictSteps):
                 conflict.integration_id, conflict.provider, conflict.entity.value, "resolution"
             ),
         )
+
+    @activity.defn(name="deliver_webhook")
+    async def deliver_webhook(self, delivery: DeliveryRef) -> str:
+        """See `DeliverySteps.deliver_webhook`."""
+        return await deliver(self._engine, delivery)
 
     @activity.defn(name="conflict_status")
     async def conflict_status(self, conflict: ConflictRef) -> ConflictStatus:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from core.records import Entity
 
 INTEGRATION_SYNC = "IntegrationSync"
 ENTITY_SYNC = "EntitySync"
 CONFLICT_RESOLUTION = "ConflictResolution"
+WEBHOOK_DELIVERY = "WebhookDelivery"
 
 PASS_REQUESTED = "pass_requested"
 PASS_FINISHED = "pass_finished"
@@ -35,6 +38,16 @@ def run_workflow_id(run_id: str) -> str:
 def conflict_workflow_id(integration_id: str, entity: Entity, conflict_id: int) -> str:
     """The id of the wait for a person's decision."""
     return f"conflict/{integration_id}/{entity.value}/{conflict_id}"
+
+
+def delivery_workflow_id(delivery_id: str) -> str:
+    """The id of a webhook delivery."""
+    return f"webhook/{delivery_id}"
+
+
+def workflow_url(ui_url: str, namespace: str, workflow_id: str) -> str:
+    """The page of a workflow in Temporal Web."""
+    return f"{ui_url}/namespaces/{quote(namespace, safe='')}/workflows/{quote(workflow_id, safe='')}"
 
 
 def schedule_id(integration_id: str) -> str:

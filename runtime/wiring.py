@@ -18,6 +18,7 @@ from store.crypto import Vault
 from store.database import Database
 from store.leases import StoreLeases
 from store.notebook import StoreNotebook
+from store.webhooks import Webhooks
 
 PUBLISHED_LIMITS: dict[str, dict[str, float]] = {
     # Alguna sheet 1.5; Salesforce sheet 5 (the smallest edition's allowance, corrected by its headers).
@@ -35,6 +36,7 @@ class Services:
     connections: Connections
     configs: Configs
     leases: StoreLeases
+    webhooks: Webhooks
     budgets: dict[tuple[str, str], StoreBudget] = field(default_factory=dict)
     """One per connection and its limits, because calls in flight are counted in the process."""
 
@@ -87,7 +89,8 @@ def open_services(settings: Settings) -> Services:
     """Open the store. Raises a settings error that lists what is missing."""
     require(settings, "encryption_keys")
     db = Database(settings.database_url)
-    return Services(settings, db, Connections(db, Vault(settings.keys())), Configs(db), StoreLeases(db))
+    vault = Vault(settings.keys())
+    return Services(settings, db, Connections(db, vault), Configs(db), StoreLeases(db), Webhooks(db, vault))
 
 
 async def seed_alguna(services: Services) -> None:

@@ -108,6 +108,18 @@ async def count_of_run(session: AsyncSession, run_id: str) -> int:
     return int((await session.execute(query)).scalar_one())
 
 
+async def of_run(session: AsyncSession, run_id: str, limit: int) -> Sequence[RecordError]:
+    """The first open errors that a run left."""
+    query = select(RecordError).where(ERRORS.c.run_id == run_id, ERRORS.c.status == "open")
+    return (await session.execute(query.order_by(ERRORS.c.id).limit(limit))).scalars().all()
+
+
+async def counts_of_run(session: AsyncSession, run_id: str) -> dict[str, int]:
+    """How many open errors of each type a run left."""
+    query = select(ERRORS.c.type, func.count()).where(ERRORS.c.run_id == run_id, ERRORS.c.status == "open")
+    return {kind: int(number) for kind, number in (await session.execute(query.group_by(ERRORS.c.type))).all()}
+
+
 async def retryable(
     session: AsyncSession,
     integration_id: str,

@@ -16,7 +16,8 @@ _OPEN = re.compile(r"/|/healthz|/readyz|/docs|/docs/oauth2-redirect|/openapi\.js
 _ADMIN_READS = re.compile(r"/keys")
 _READS = re.compile(r"/integrations/[^/]+/(sync-config/)?[^/]+/preview")
 _OPERATES = re.compile(
-    r"/integrations/[^/]+/(sync|pause|resume|links/.+|sync-history/[^/]+/cancel"
+    r"/webhook-endpoints/[^/]+/deliveries/[^/]+/redeliver"
+    r"|/integrations/[^/]+/(sync|pause|resume|links/.+|sync-history/[^/]+/cancel"
     r"|(sync-errors|conflicts|deletions)(/[^/]+)?/[a-z]+)"
 )
 

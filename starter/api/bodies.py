@@ -38,6 +38,14 @@ class NewKey(_Model):
     scope: Literal["read", "operate", "admin"]
 
 
+class NewWebhookEndpoint(_Model):
+    """Where to send which events; `integration` null means those of all."""
+
+    url: Text
+    events: list[Literal["sync.completed", "sync.error", "sync.conflict"]] = Field(min_length=1, max_length=10)
+    integration: Text | None = None
+
+
 class Reconnect(_Model):
     """New credentials of the same account."""
 

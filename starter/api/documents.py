@@ -11,18 +11,20 @@ T = TypeVar("T")
 Connection = Literal["connected", "auth_expired", "disconnected"]
 
 
-class _Model(BaseModel):
+class Answer(BaseModel):
+    """An answer: camelCase, and nothing that is not named here."""
+
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
 
-class Pagination(_Model):
+class Pagination(Answer):
     """Where a page stands in its list."""
 
     per_page: int
     total_pages: int
 
 
-class Listed(_Model, Generic[T]):
+class Listed(Answer, Generic[T]):
     """One page of a list."""
 
     data: list[T]
@@ -40,7 +42,7 @@ class Targets(BaseModel):
     archived: int = 0
 
 
-class EntityStats(_Model):
+class EntityStats(Answer):
     """Counts of one entity in one sync."""
 
     to_external: Targets
@@ -58,7 +60,7 @@ class Calls(BaseModel):
     external: int
 
 
-class RunAnswer(_Model):
+class RunAnswer(Answer):
     """One sync. `problem` says why it paused or failed."""
 
     sync_id: str
@@ -77,7 +79,7 @@ class RunAnswer(_Model):
     api_calls: Calls
 
 
-class RecordOutcome(_Model):
+class RecordOutcome(Answer):
     """How one record of a sync ended."""
 
     entity: str
@@ -90,7 +92,7 @@ class RecordOutcome(_Model):
     at: str
 
 
-class IntegrationAnswer(_Model):
+class IntegrationAnswer(Answer):
     """One integration; credentials never show."""
 
     id: str
@@ -104,24 +106,7 @@ class IntegrationAnswer(_Model):
     created_at: str
 
 
-class KeyAnswer(_Model):
-    """A key of the API, without its secret."""
-
-    id: str
-    name: str
-    scope: Literal["read", "operate", "admin"]
-    created_at: str
-    last_used_at: str | None
-    revoked_at: str | None
-
-
-class NewKeyAnswer(KeyAnswer):
-    """A key that was just made. `key` never shows again."""
-
-    key: str
-
-
-class Reconnected(_Model):
+class Reconnected(Answer):
     """New credentials are in use; `resumed` says whether the waiting passes could be told at once."""
 
     id: str
@@ -130,7 +115,7 @@ class Reconnected(_Model):
     resumed: bool
 
 
-class Started(_Model):
+class Started(Answer):
     """A sync that was started."""
 
     sync_id: str
@@ -139,7 +124,7 @@ class Started(_Model):
     temporal_url: str
 
 
-class Retried(_Model):
+class Retried(Answer):
     """The sync that tries errors again; none where there was nothing to retry."""
 
     sync_id: str | None
@@ -156,7 +141,7 @@ class Sides(BaseModel):
     external: Connection
 
 
-class Budget(_Model):
+class Budget(Answer):
     """The calls of a connection."""
 
     used_today: int
@@ -171,7 +156,7 @@ class Budgets(BaseModel):
     external: Budget | None
 
 
-class EntityState(_Model):
+class EntityState(Answer):
     """Where one entity stands. `maxLag`: seconds since both sides were read to their end."""
 
     linked: int
@@ -184,7 +169,7 @@ class EntityState(_Model):
     cursors: dict[str, str | None]
 
 
-class SyncState(_Model):
+class SyncState(Answer):
     """Where an integration stands."""
 
     integration: str
@@ -203,7 +188,7 @@ class SyncState(_Model):
     entities: dict[str, EntityState]
 
 
-class ErrorAnswer(_Model):
+class ErrorAnswer(Answer):
     """A record that could not be synced."""
 
     id: str
@@ -226,7 +211,7 @@ class ErrorAnswer(_Model):
     last_seen_at: str
 
 
-class ConflictAnswer(_Model):
+class ConflictAnswer(Answer):
     """Fields changed on both sides, or a match with several candidates, waiting for a person."""
 
     id: str
@@ -244,7 +229,7 @@ class ConflictAnswer(_Model):
     changed_at: str
 
 
-class LinkAnswer(_Model):
+class LinkAnswer(Answer):
     """A pair of records."""
 
     entity: str
@@ -257,7 +242,7 @@ class LinkAnswer(_Model):
     last_sync_at: str | None
 
 
-class RecordState(_Model):
+class RecordState(Answer):
     """Where one record stands, with its trail, newest first."""
 
     entity: str
@@ -273,7 +258,7 @@ class RecordState(_Model):
     audit: list[dict[str, Any]]
 
 
-class FieldAnswer(_Model):
+class FieldAnswer(Answer):
     """One field of an entity on one side."""
 
     name: str
@@ -286,14 +271,14 @@ class FieldAnswer(_Model):
     options: list[str]
 
 
-class SideSchema(_Model):
+class SideSchema(Answer):
     """The fields of an entity on one side."""
 
     object: str
     fields: list[FieldAnswer]
 
 
-class SchemaAnswer(_Model):
+class SchemaAnswer(Answer):
     """The fields of an entity on both sides."""
 
     entity: str

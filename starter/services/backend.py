@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import timedelta
-from urllib.parse import quote
 
 import structlog
 from sqlalchemy import text
@@ -13,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from core import names
 from runtime.settings import Settings
 from runtime.temporal import connect, register_search_attributes
 from runtime.wiring import Services, seed_alguna
@@ -85,8 +85,7 @@ class Backend:
     def workflow_url(self, workflow_id: str) -> str:
         """Return the page of a workflow in Temporal Web."""
         namespace = self._temporal.namespace if self._temporal else "default"
-        base = f"{self.settings.temporal_ui_url}/namespaces/{quote(namespace, safe='')}"
-        return f"{base}/workflows/{quote(workflow_id, safe='')}"
+        return names.workflow_url(self.settings.temporal_ui_url, namespace, workflow_id)
 
     async def prepare(self, within_seconds: float) -> None:
         """Migrate, seed Alguna's connection, connect to Temporal, register the search attributes, align schedules.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -45,9 +46,7 @@ async def test_wrong_keys_are_refused(world: World, header: bytes) -> None:
 
 async def test_without_a_configured_key_nobody_gets_in(world: World) -> None:
     keyless = world.backend.services.settings.model_copy(update={"api_key": None})
-    services = type(world.backend.services)(
-        keyless, world.backend.db, world.backend.connections, world.backend.configs, world.backend.services.leases
-    )
+    services = replace(world.backend.services, settings=keyless)
     transport = httpx.ASGITransport(create_app(Backend(services, world.temporal)))
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         assert (await client.get("/integrations", headers={"Authorization": "Bearer "})).status_code == 401
