@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from core.enums import Direction, MatchType, Normalize, OnDelete, OnNoMatch, OnNotFound, Strategy, Transform
+from core.enums import Direction, MatchType, Normalize, OnDelete, OnMultiple, OnNoMatch, OnNotFound, Strategy, Transform
+from core.normalize import known_region
 from core.plan import EntityPlan, FieldPlan, MatchPlan, MatchRulePlan
 from core.records import Entity, Side
 from core.values import Value
@@ -80,6 +81,17 @@ class MatchRule(_Model):
     alguna_field: str = Field(default="id", min_length=1)
     external_field: str = Field(min_length=1)
     normalize: Annotated[Normalize, BeforeValidator(_normalize_alias)] = Normalize.NONE
+    region: str | None = Field(
+        default=None,
+        description="Country (ISO 3166 alpha-2) of phone numbers and tax ids that are written without one.",
+    )
+
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, value: str | None) -> str | None:
+        if value is None or known_region(value.upper()):
+            return value and value.upper()
+        raise ValueError(f"`{value}` is not a country code (ISO 3166 alpha-2, as DE or US)")
 
     @model_validator(mode="after")
     def _two_fields(self) -> MatchRule:
@@ -89,12 +101,12 @@ class MatchRule(_Model):
 
 
 class Matching(_Model):
-    """How unlinked records of one entity find each other. Several candidates always wait for a person."""
+    """How unlinked records of one entity find each other. Several candidates are never decided by a guess."""
 
     entity: Entity
     rules: list[MatchRule]
     on_no_match: OnNoMatch = OnNoMatch.CREATE
-    on_multiple: Literal["manual"] = "manual"
+    on_multiple: OnMultiple = OnMultiple.MANUAL
 
 
 class OnDeletePolicy(_Model):
@@ -220,9 +232,10 @@ def _match_plan(matching: Matching | None) -> MatchPlan:
     if matching is None:
         return MatchPlan()
     rules = tuple(
-        MatchRulePlan(rule.type, rule.alguna_field, rule.external_field, rule.normalize) for rule in matching.rules
+        MatchRulePlan(rule.type, rule.alguna_field, rule.external_field, rule.normalize, rule.region)
+        for rule in matching.rules
     )
-    return MatchPlan(rules, matching.on_no_match)
+    return MatchPlan(rules, matching.on_no_match, matching.on_multiple)
 
 
 def _exact(value: Any) -> Value:

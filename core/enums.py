@@ -56,6 +56,7 @@ class Normalize(StrEnum):
     NAME = "name"
     PHONE = "phone"
     DOMAIN = "domain"
+    TAX_ID = "tax_id"
     TEXT = "text"
 
 
@@ -70,6 +71,13 @@ class OnNoMatch(StrEnum):
     """What to do with a record that no rule matched."""
 
     CREATE = "create"
+    SKIP = "skip"
+
+
+class OnMultiple(StrEnum):
+    """What to do with a record that has several candidates: ask a person, or leave it alone."""
+
+    MANUAL = "manual"
     SKIP = "skip"
 
 

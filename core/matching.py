@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.enums import MatchType
-from core.normalize import NORMALISERS
+from core.normalize import normalise
 from core.plan import MatchPlan, MatchRulePlan
 from core.records import Record, Side
 from core.transforms import key_text
@@ -51,7 +51,8 @@ def keys_of(record: Record, plan: MatchPlan) -> dict[int, str]:
     for index, rule in enumerate(plan.rules):
         value = _value(record, rule)
         if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
-            key = NORMALISERS[rule.normalize](value if isinstance(value, str) else key_text(value))
+            text = value if isinstance(value, str) else key_text(value)
+            key = normalise(rule.normalize, text, rule.region)
             if key:
                 keys[index] = key
     return keys

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core.enums import Direction, MatchType, Normalize, OnDelete, OnNoMatch, OnNotFound, Strategy, Transform
+from core.enums import Direction, MatchType, Normalize, OnDelete, OnMultiple, OnNoMatch, OnNotFound, Strategy, Transform
 from core.records import Entity, Side
 from core.values import Value
 
@@ -46,20 +46,25 @@ class FieldPlan:
 
 @dataclass(frozen=True, slots=True)
 class MatchRulePlan:
-    """One match rule. For `external_id` the external field holds the Alguna id."""
+    """One match rule. For `external_id` the external field holds the Alguna id.
+
+    `region` (ISO 3166 alpha-2) is the country of phone numbers and tax ids that do not name theirs.
+    """
 
     type: MatchType
     alguna_field: str
     external_field: str
     normalize: Normalize = Normalize.NONE
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MatchPlan:
-    """The match rules in order, and what becomes of a record that none of them matched."""
+    """The match rules in order, and what becomes of a record with no partner or with several candidates."""
 
     rules: tuple[MatchRulePlan, ...] = ()
     on_no_match: OnNoMatch = OnNoMatch.CREATE
+    on_multiple: OnMultiple = OnMultiple.MANUAL
 
 
 @dataclass(frozen=True, slots=True)

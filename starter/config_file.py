@@ -21,14 +21,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from core.config import FieldMapping, FieldRule, IntegrationConfig, Matching, MatchRule, SyncConfig
-from core.enums import OnNoMatch
+from core.enums import OnMultiple, OnNoMatch
 from core.problems import problems_of
 from core.records import Entity
 from starter.yaml_lines import Lines, StrictLoader
@@ -69,7 +69,7 @@ class MatchingEntry(_Model):
 
     rules: list[MatchRule]
     on_no_match: OnNoMatch = OnNoMatch.CREATE
-    on_multiple: Literal["manual"] = "manual"
+    on_multiple: OnMultiple = OnMultiple.MANUAL
 
 
 class IntegrationEntry(_Model):

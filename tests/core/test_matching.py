@@ -4,54 +4,16 @@ from __future__ import annotations
 
 from random import Random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.enums import MatchType, Normalize
 from core.matching import Ambiguity, Keyed, keys_of, match
-from core.normalize import NORMALISERS
 from core.plan import MatchPlan, MatchRulePlan
 from core.records import Entity, Record, Side
 from core.values import Value
 
 A, E = Side.ALGUNA, Side.EXTERNAL
-
-
-@pytest.mark.parametrize(
-    ("rule", "text", "key"),
-    [
-        (Normalize.NONE, " Acme ", "Acme"),
-        (Normalize.TEXT, " ACME Straße", "acme strasse"),
-        (Normalize.EMAIL, " Ann@Acme.Example ", "ann@acme.example"),
-        (Normalize.EMAIL, "n/a", ""),
-        (Normalize.NAME, "ACME, Inc.", "acme"),
-        (Normalize.NAME, "Acme Holdings GmbH & Co. KG", "acme holdings"),
-        (Normalize.NAME, "Smith & Sons Ltd", "smith and sons"),
-        (Normalize.NAME, "Ｆｕｌｌ Width S.A.", "full width"),
-        (Normalize.NAME, "O'Neil-Byte", "oneil byte"),
-        (Normalize.NAME, "Company Inc", "company inc"),
-        (Normalize.NAME, "Café Nord AB", "café nord"),
-        (Normalize.NAME, "!!!", ""),
-        (Normalize.PHONE, "+1 (555) 010-0199", "+15550100199"),
-        (Normalize.PHONE, "001 555 010 0199", "+15550100199"),
-        (Normalize.PHONE, "+44 (0)20 7946 0000", "+442079460000"),
-        (Normalize.PHONE, "555-0199 ext. 12", "5550199"),
-        (Normalize.PHONE, "none", ""),
-        (Normalize.DOMAIN, "https://www.Acme.Example/about?x=1", "acme.example"),
-        (Normalize.DOMAIN, "ann@acme.example", "acme.example"),
-        (Normalize.DOMAIN, "acme.example:8080", "acme.example"),
-        (Normalize.DOMAIN, "unknown", ""),
-    ],
-)
-def test_normalise(rule: Normalize, text: str, key: str) -> None:
-    assert NORMALISERS[rule](text) == key
-
-
-@given(st.sampled_from([item for item in Normalize if item is not Normalize.DOMAIN]), st.text(max_size=30))
-def test_normalising_twice_is_normalising_once(rule: Normalize, text: str) -> None:
-    once = NORMALISERS[rule](text)
-    assert not once or NORMALISERS[rule](once) == once
 
 
 PLAN = MatchPlan(
