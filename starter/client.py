@@ -162,6 +162,16 @@ class Client:
         """Create or replace the configuration."""
         return cast(JsonObject, self.call("POST", f"{_of(name)}/sync-config", body))
 
+    # Schedules
+
+    def schedule(self, name: str) -> JsonObject:
+        """Return an integration's schedule. Raises ApiError 404 where it has none."""
+        return cast(JsonObject, self.call("GET", f"{_of(name)}/schedule"))
+
+    def steer_schedule(self, name: str, verb: str, body: JsonObject | None = None) -> JsonObject:
+        """Pause, resume, trigger or backfill an integration's schedule."""
+        return cast(JsonObject, self.call("POST", f"{_of(name)}/schedule/{verb}", body))
+
     # Runs and records
 
     def start_sync(self, name: str, entities: Sequence[str] | None = None, *, full: bool = False) -> Started:

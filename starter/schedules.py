@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.client import (
     Client,
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleBackfill,
+    ScheduleDescription,
     ScheduleHandle,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
     ScheduleState,
     ScheduleUpdate,
+    ScheduleUpdateInput,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -29,6 +32,8 @@ JITTER = timedelta(seconds=5)
 CATCH_UP = timedelta(minutes=10)
 """A run missed for longer (the server was down) is dropped: one pass catches up on everything anyway."""
 _TIMEOUT = timedelta(seconds=10)
+_BY_A_PERSON = "by a person: "
+T = TypeVar("T")
 
 
 class Schedules:
@@ -51,11 +56,33 @@ class Schedules:
         try:
             await self._client.create_schedule(names.schedule_id(integration_id), wanted, rpc_timeout=_TIMEOUT)
         except ScheduleAlreadyRunningError:
-            await self._handle(integration_id).update(lambda _: ScheduleUpdate(wanted), rpc_timeout=_TIMEOUT)
+            await self._handle(integration_id).update(lambda known: _changed(known, wanted), rpc_timeout=_TIMEOUT)
 
     async def delete(self, integration_id: str) -> None:
         """Delete the Schedule, if there is one."""
         await self._if_there(self._handle(integration_id).delete(rpc_timeout=_TIMEOUT))
+
+    async def describe(self, integration_id: str) -> ScheduleDescription | None:
+        """Return what Temporal says of the Schedule; None where there is none."""
+        return await self._if_there(self._handle(integration_id).describe(rpc_timeout=_TIMEOUT))
+
+    async def pause(self, integration_id: str, note: str) -> bool:
+        """Rest the Schedule until a person resumes it, whatever the configuration does; False where there is none."""
+        call = self._handle(integration_id).pause(note=f"{_BY_A_PERSON}{note}", rpc_timeout=_TIMEOUT)
+        return await self._done(call)
+
+    async def resume(self, integration_id: str) -> bool:
+        """Let the Schedule go on; False where there is none."""
+        return await self._done(self._handle(integration_id).unpause(rpc_timeout=_TIMEOUT))
+
+    async def trigger(self, integration_id: str) -> bool:
+        """Start its run now, a resting one too; False where there is none."""
+        return await self._done(self._handle(integration_id).trigger(rpc_timeout=_TIMEOUT))
+
+    async def backfill(self, integration_id: str, start: datetime, end: datetime) -> bool:
+        """Start the runs of a time that has passed, one after the other; False where there is none."""
+        missed = ScheduleBackfill(start_at=start, end_at=end, overlap=ScheduleOverlapPolicy.BUFFER_ALL)
+        return await self._done(self._handle(integration_id).backfill(missed, rpc_timeout=_TIMEOUT))
 
     async def next_run(self, integration_id: str) -> datetime | None:
         """Return when the next run starts by itself; None where there is no Schedule or it rests."""
@@ -86,10 +113,25 @@ class Schedules:
     def _handle(self, integration_id: str) -> ScheduleHandle:
         return self._client.get_schedule_handle(names.schedule_id(integration_id))
 
-    async def _if_there(self, call: Any) -> Any:
+    async def _done(self, call: Coroutine[Any, Any, None]) -> bool:
+        async def carried_out() -> bool:
+            await call
+            return True
+
+        return bool(await self._if_there(carried_out()))
+
+    async def _if_there(self, call: Awaitable[T]) -> T | None:
         try:
             return await call
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
         return None
+
+
+def _changed(known: ScheduleUpdateInput, wanted: Schedule) -> ScheduleUpdate:
+    """The wanted Schedule, resting as before where a person said so."""
+    state = known.description.schedule.state
+    if state.paused and (state.note or "").startswith(_BY_A_PERSON) and not wanted.state.paused:
+        wanted.state = ScheduleState(paused=True, note=state.note)
+    return ScheduleUpdate(wanted)

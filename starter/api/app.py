@@ -12,10 +12,12 @@ from starter.api.auth import BearerAuth
 from starter.api.idempotency import Idempotency
 from starter.api.limits import BodyLimit
 from starter.api.needs import BEARER, REFUSALS
-from starter.api.routes import configuration, inbox, integrations, keys, links, syncs, system, webhooks
+from starter.api.routes import configuration, inbox, integrations, keys, links, schedules, syncs, system, webhooks
 from starter.services.backend import Backend
 
-ROUTERS = tuple(module.router for module in (integrations, configuration, syncs, inbox, links, keys, webhooks))
+ROUTERS = tuple(
+    module.router for module in (integrations, configuration, schedules, syncs, inbox, links, keys, webhooks)
+)
 """The routes that need a key, one router per resource."""
 
 _ABOUT = """Two-way sync between Alguna and external systems.

@@ -17,7 +17,7 @@ _ADMIN_READS = re.compile(r"/keys")
 _READS = re.compile(r"/integrations/[^/]+/(sync-config/)?[^/]+/preview")
 _OPERATES = re.compile(
     r"/webhook-endpoints/[^/]+/deliveries/[^/]+/redeliver"
-    r"|/integrations/[^/]+/(sync|pause|resume|links/.+|sync-history/[^/]+/cancel"
+    r"|/integrations/[^/]+/(sync|schedule/[a-z]+|pause|resume|links/.+|sync-history/[^/]+/cancel"
     r"|(sync-errors|conflicts|deletions)(/[^/]+)?/[a-z]+)"
 )
 

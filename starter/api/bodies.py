@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from activities.contracts import Mode
@@ -66,6 +67,25 @@ class StartSync(_Model):
     def chosen_mode(self) -> Mode:
         """The mode as the engine knows it."""
         return Mode(self.mode)
+
+
+class PauseSchedule(_Model):
+    """Why the schedule rests."""
+
+    note: Text
+
+
+class Backfill(_Model):
+    """The time whose runs are started now, at most 31 days."""
+
+    begin: AwareDatetime = Field(alias="from")
+    end: AwareDatetime = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if not timedelta(0) < self.end - self.begin <= timedelta(days=31):
+            raise ValueError("`to` must come after `from`, by at most 31 days")
+        return self
 
 
 class RetryErrors(_Model):

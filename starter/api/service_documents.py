@@ -51,6 +51,19 @@ class NewWebhookEndpointAnswer(WebhookEndpointAnswer):
     secret: str
 
 
+class ScheduleAnswer(Answer):
+    """An integration's schedule as Temporal has it. `note` says why it rests."""
+
+    cron: str
+    timezone: str
+    paused: bool
+    note: str | None
+    next_runs: list[str]
+    recent_runs: list[str]
+    skipped: int
+    missed: int
+
+
 class DeliveryAnswer(Answer):
     """One event on its way to one endpoint; `id` is sent as `webhook-id` with every attempt."""
 

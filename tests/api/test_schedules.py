@@ -81,3 +81,32 @@ async def test_the_start_of_the_api_aligns_schedules_with_what_is_stored(world: 
     await world.backend.schedules.delete(world.id)
     await world.backend._align(world.temporal)
     assert await world.schedule() is not None
+
+
+async def test_a_person_rests_the_schedule_and_the_config_does_not_wake_it(world: World) -> None:
+    await world.call("GET", "/{id}/schedule", status=404) if await world.configure() else None
+    await world.configure(schedule="*/15 * * * *")
+    shown = await world.call("GET", "/{id}/schedule")
+    assert (shown["cron"], shown["paused"], len(shown["nextRuns"])) == ("*/15 * * * *", False, 5)
+    assert await world.refused("POST", "/{id}/schedule/pause", {}) == ["note"]
+    rested = await world.call("POST", "/{id}/schedule/pause", {"note": "quarter end"})
+    assert rested["paused"]
+    assert "quarter end" in rested["note"]
+    changed = await world.call("PATCH", "/{id}/sync-config", {"schedule": "0 * * * *"})
+    assert changed["schedule"] == "0 * * * *"
+    still = await world.call("GET", "/{id}/schedule")
+    assert (still["cron"], still["paused"], still["nextRuns"]) == ("0 * * * *", True, [])
+    going = await world.call("POST", "/{id}/schedule/resume")
+    assert (going["paused"], going["note"], len(going["nextRuns"])) == (False, None, 5)
+
+
+async def test_a_schedule_is_triggered_and_backfilled(world: World) -> None:
+    await world.configure(schedule="0 0 * * *")
+    await world.call("POST", "/{id}/schedule/trigger")
+    async with asyncio.timeout(20):
+        while not (await world.call("GET", "/{id}/schedule"))["recentRuns"]:
+            await asyncio.sleep(0.1)
+    begin, end = "2026-01-01T12:00:00Z", "2026-01-03T12:00:00Z"
+    await world.call("POST", "/{id}/schedule/backfill", {"from": begin, "to": end})
+    await world.call("POST", "/{id}/schedule/backfill", {"from": end, "to": begin}, 422)
+    await world.call("POST", "/{id}/schedule/backfill", {"from": begin, "to": "2027-01-01T00:00:00Z"}, 422)
