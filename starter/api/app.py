@@ -15,9 +15,8 @@ from starter.api.needs import BEARER, REFUSALS
 from starter.api.routes import configuration, inbox, integrations, keys, links, schedules, syncs, system, webhooks
 from starter.services.backend import Backend
 
-ROUTERS = tuple(
-    module.router for module in (integrations, configuration, schedules, syncs, inbox, links, keys, webhooks)
-)
+_MODULES = (integrations, configuration, schedules, syncs, inbox, links, keys, webhooks)
+ROUTERS = tuple(module.router for module in _MODULES)
 """The routes that need a key, one router per resource."""
 
 _ABOUT = """Two-way sync between Alguna and external systems.

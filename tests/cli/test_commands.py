@@ -57,7 +57,8 @@ def test_the_commands_of_the_first_part_are_there() -> None:
     names = {" ".join(path) for path in all_commands(get_command(app))}
     wanted = """demo|dev|worker|api|sandbox|connect|config validate|config plan|config apply|config export|sync|status
         |history|errors list|errors retry|errors ignore|conflicts list|conflicts show|conflicts resolve|links
-        |reconnect|pause|resume|keys list|keys create|keys revoke"""
+        |reconnect|pause|resume|keys list|keys create|keys revoke|schedule list|schedule pause
+        |schedule resume|schedule trigger"""
     assert {name.strip() for name in wanted.split("|")} <= names
 
 
@@ -301,3 +302,17 @@ def test_a_key_is_made_shown_once_and_revoked(api: FakeApi, command: Command) ->
     assert api.calls[-1].body == {"name": "nightly", "scope": "read"}
     assert "nightly" in command("keys").out
     assert "Revoked nightly" in command("keys", "revoke", "nightly").out
+
+
+def test_a_schedule_is_shown_and_steered(api: FakeApi, command: Command) -> None:
+    shown = {"cron": "*/15 * * * *", "timezone": "UTC", "paused": False, "note": None, "recentRuns": []}
+    shown["nextRuns"] = ["2026-01-31T12:15:00Z"]
+    api.on("GET", "/integrations", [ONE])
+    api.on("GET", "/integrations/int_salesforce/schedule", shown)
+    for verb in ("pause", "resume", "trigger"):
+        api.on("POST", f"/integrations/int_salesforce/schedule/{verb}", shown)
+    assert "2026-01-31 12:15:00" in command("schedule").out
+    assert command("schedule", "pause", "--note", "quarter end").code == 0
+    assert api.calls[-1].body == {"note": "quarter end"}
+    assert "12:15" in command("schedule", "resume").out
+    assert command("schedule", "trigger").code == 0
