@@ -43,6 +43,7 @@ def make_engine(services: Services, client: Client) -> Engine:
         window=settings.window,
         stale_read_seconds=settings.stale_read_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
+        schema_seconds=settings.schema_minutes * 60,
         task_queue=settings.task_queue,
         public_url=settings.public_url,
         temporal_ui_url=settings.temporal_ui_url,

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from temporalio.client import Client
 
 from activities.contracts import Mode, PassRef
+from activities.described import SchemaBook
 from connectors.protocols import Connector, EntityFacts
 from core import names
 from core.config import IntegrationConfig, plan
@@ -21,7 +22,8 @@ from core.errors import FieldValidation
 from core.plan import EntityPlan
 from core.ports import Leases
 from core.records import Entity, OperationKind, Side
-from store import passes, runs
+from core.resting import Resting, let_rest, subject_of
+from store import passes, resting, runs
 from store.configs import Configs
 from store.connections import ALGUNA, Connections
 from store.database import Database
@@ -40,7 +42,10 @@ class Paused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """Numbers of the engine. Sizes are in records, ages in seconds; `sends` is how many requests may be in flight."""
+    """Numbers of the engine. Sizes are in records, ages in seconds; `sends` is how many requests may be in flight.
+
+    `schema_seconds` is how old a system's description of its fields may be before a pass asks again.
+    """
 
     chunk_size: int = 1000
     fetch_size: int = 5000
@@ -49,6 +54,7 @@ class EngineOptions:
     max_rounds: int = 5
     sends: dict[Side, int] = field(default_factory=lambda: {Side.ALGUNA: 8, Side.EXTERNAL: 2})
     heartbeat_seconds: float = 30.0
+    schema_seconds: float = 600.0
     task_queue: str = "external-sync"
     public_url: str = "http://localhost:8080"
     temporal_ui_url: str = "http://localhost:8233"
@@ -62,6 +68,7 @@ class PassContext:
     """One pass at work: its plan under one version of the configuration, each side's facts, and the connectors.
 
     `currency` is that of new Alguna records, where it is known. `full` says that both sides are read completely.
+    `resting` are the mappings whose field is gone; `revived` the Alguna fields of those that were, and are back.
     """
 
     ref: PassRef
@@ -74,6 +81,8 @@ class PassContext:
     connectors: dict[Side, Connector]
     currency: str | None
     full: bool
+    resting: tuple[Resting, ...] = ()
+    revived: frozenset[str] = frozenset()
 
     @property
     def marks(self) -> bool:
@@ -106,6 +115,7 @@ class Engine:
         self.configs = configs
         self.temporal = temporal
         self.options = options
+        self.schemas = SchemaBook(db, options.schema_seconds)
         self.leases = leases
         self.webhooks = webhooks
         self._connect = connect
@@ -174,12 +184,39 @@ class Engine:
             Side.EXTERNAL: await self.connector(integration.provider, integration.id, integration.id),
         }
         context = await self._context(ref, integration.provider, sides, version, config)
-        return replace(context, full=known.mode == Mode.FULL.value)
+        back = await self._back(context)
+        if known.revived is None:
+            async with self.db.transaction() as session:
+                known = await passes.revive(session, ref.pass_id, back if ref.mode is not Mode.INBOX else frozenset())
+        revived = frozenset(known.revived or ())
+        context = _without(context, back - revived)
+        return replace(context, full=known.mode == Mode.FULL.value, revived=revived)
 
     async def child(self, context: PassContext, entity: Entity) -> PassContext:
         """The context of another entity of the same integration, under the same configuration."""
         ref = context.ref.model_copy(update={"entity": entity})
-        return await self._context(ref, context.provider, context.connectors, context.config_version, context.config)
+        made = await self._context(ref, context.provider, context.connectors, context.config_version, context.config)
+        return _without(made, await self._back(made))
+
+    async def _back(self, context: PassContext) -> frozenset[str]:
+        """The Alguna fields of mappings that were resting and whose field is back.
+
+        They go on with a pass that reads everything: nobody looked at what became of them meanwhile.
+        """
+        async with self.db.session() as session:
+            known = await resting.subjects(session, context.scope)
+        active = (item for item in context.plan.fields if item.direction is not None)
+        return frozenset(
+            item.alguna_field for item in active if subject_of(item.alguna_field, item.external_field) in known
+        )
+
+    async def redescribe(self, ref: PassRef) -> None:
+        """Ask both systems for their fields again, because one of them was refused."""
+        at = utc_now()
+        integration = await self.connections.get_integration(ref.integration_id)
+        for provider, connection_id in ((ALGUNA, ALGUNA), (integration.provider, integration.id)):
+            connector = await self.connector(provider, connection_id, integration.id)
+            await self.schemas.newer(connection_id, connector, ref.entity, at)
 
     async def wanted_with(self, context: PassContext, entities: Sequence[Entity]) -> list[Entity]:
         """Which of these entities the pass's runs want too, so that one scan can serve both."""
@@ -204,7 +241,11 @@ class Engine:
         self, ref: PassRef, provider: str, sides: dict[Side, Connector], version: int, config: IntegrationConfig
     ) -> PassContext:
         facts = {side: connector.facts(ref.entity) for side, connector in sides.items()}
-        schemas = {side: await connector.describe(ref.entity) for side, connector in sides.items()}
+        described = {
+            side: await self.schemas.get(connection_of(ref, side), connector, ref.entity)
+            for side, connector in sides.items()
+        }
+        schemas = {side: item.schema for side, item in described.items()}
         currency = await self._currency(config, sides[Side.EXTERNAL])
         compiled = plan(
             config,
@@ -215,6 +256,7 @@ class Engine:
             alguna_types={name: item.type for name, item in schemas[Side.ALGUNA].fields.items()},
             default_currency=currency,
         )
+        compiled, asleep = let_rest(compiled, schemas)
         return PassContext(
             ref=ref,
             provider=provider,
@@ -226,6 +268,7 @@ class Engine:
             connectors=sides,
             currency=currency,
             full=False,
+            resting=asleep,
         )
 
     async def _currency(self, config: IntegrationConfig, external: Connector) -> str | None:
@@ -238,3 +281,16 @@ class Engine:
         if external not in self._currencies:
             self._currencies[external] = await external.default_currency()
         return self._currencies[external]
+
+
+def connection_of(ref: PassRef, side: Side) -> str:
+    """The connection behind a side of a pass."""
+    return ALGUNA if side is Side.ALGUNA else ref.integration_id
+
+
+def _without(context: PassContext, names: frozenset[str]) -> PassContext:
+    """The context with these Alguna fields inactive."""
+    if not names:
+        return context
+    fields = (replace(item, direction=None) if item.alguna_field in names else item for item in context.plan.fields)
+    return replace(context, plan=replace(context.plan, fields=tuple(fields)))

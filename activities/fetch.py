@@ -12,6 +12,7 @@ from activities.announce import announce_conflicts
 from activities.contracts import FetchResult, Mode, PassRef
 from activities.engine import Engine, PassContext
 from activities.intake import take_in
+from activities.resting import show_resting, take_up_again
 from activities.settle import settle
 from connectors.protocols import FetchRequest, Page
 from core.records import PARENT_OF, Entity, Record, Side
@@ -33,6 +34,7 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     async with engine.db.transaction() as session:
         await staging.release_older(session, context.scope, ref.pass_id)
         await writes.supersede_older(session, context.scope, ref.pass_id)
+    await take_up_again(engine, context)
     await _take_inbox(engine, context)
     await _unpark(engine, context)
     more = ref.mode is not Mode.INBOX and await _read_sides(engine, context)
@@ -209,6 +211,7 @@ async def _close(engine: Engine, context: PassContext) -> None:
     """End the pass: move the cursors, count what waits, start the workflows of new conflicts."""
     async with engine.db.transaction() as session:
         at = utc_now()
+        await show_resting(session, context, at)
         await passes.move_cursors(session, context.scope, context.ref.pass_id, at)
         await passes.close_pass(
             session, context.ref.pass_id, parked=await staging.count_parked(session, context.scope), at=at

@@ -84,6 +84,8 @@ def _apply(
             effects.end("superseded", operation.id)
             if result.record is not None:
                 effects.restage.append(result.record)
+            else:
+                effects.ask.append((operation.target.other, operation.source_id))
         case WriteStatus.RETRY:
             effects.again.append(operation.id)
 

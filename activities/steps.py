@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import structlog
 from temporalio import activity
@@ -33,6 +34,7 @@ from activities.webhooks import deliver, start_deliveries, tell_of_end
 from activities.write import write
 from core import names
 from core.config import IntegrationConfig
+from core.errors import FieldValidation
 from core.records import Entity, Side
 from store import errors, passes, runs, staging
 from store.scope import Scope
@@ -40,6 +42,8 @@ from store.tables.runs import ConflictRow
 from store.types import utc_now
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
@@ -52,12 +56,12 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
     @activity.defn(name="fetch")
     async def fetch(self, of: PassRef) -> FetchResult:
         """See `SyncSteps.fetch`."""
-        return await fetch(self._engine, of)
+        return await self._knowing_fields(of, lambda: fetch(self._engine, of))
 
     @activity.defn(name="match")
     async def match(self, chunk: ChunkRef) -> ChunkResult:
         """See `SyncSteps.match`."""
-        return await match(self._engine, chunk)
+        return await self._knowing_fields(chunk.of, lambda: match(self._engine, chunk))
 
     @activity.defn(name="transform")
     async def transform(self, chunk: ChunkRef) -> ChunkResult:
@@ -67,7 +71,15 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
     @activity.defn(name="write")
     async def write(self, chunk: ChunkRef) -> ChunkResult:
         """See `SyncSteps.write`."""
-        return await write(self._engine, chunk)
+        return await self._knowing_fields(chunk.of, lambda: write(self._engine, chunk))
+
+    async def _knowing_fields(self, ref: PassRef, step: Callable[[], Awaitable[T]]) -> T:
+        """Take a step; if a field is refused, take it again without the fields that are gone by now."""
+        try:
+            return await step()
+        except FieldValidation:
+            await self._engine.redescribe(ref)
+            return await step()
 
     @activity.defn(name="plan_run")
     async def plan_run(self, request: RunRequest) -> RunPlan:

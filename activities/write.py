@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from activities.announce import wake_conflicts
 from activities.contracts import ChunkRef, ChunkResult
-from activities.engine import Engine, PassContext
+from activities.described import back_to_the_merge, is_unknown_field
+from activities.engine import Engine, PassContext, connection_of
 from activities.outcomes import store_results
 from activities.settle import settle
 from connectors.protocols import Connector, Current, WriteRequest, WriteResult, WriteStatus
 from core.compare import equal
 from core.errors import AuthExpired, ErrorType, RateLimit, RecordFailure, SyncError, Transient
-from core.records import OperationKind, Side
+from core.records import Operation, OperationKind, Side
 from store import conflicts, passes, staging, writes
 from store.passes import Tally
 from store.types import utc_now
@@ -199,6 +201,7 @@ async def _send(
 ) -> None:
     """Send one stored request and store its outcome. A lost reply leaves it open for `settle`."""
     operations = [opened[number].operation for number in request.operation_ids]
+    at = utc_now()
     try:
         results = await connector.send(request, operations, context.plan.paths(connector.side))
     except Transient as error:
@@ -211,11 +214,29 @@ async def _send(
     except SyncError as error:
         failure = RecordFailure(error.type, error.message, vendor_code=error.vendor_code)
         results = [WriteResult(item.id, WriteStatus.REJECTED, failure=failure) for item in operations]
+    results = await _without_gone_fields(engine, context, connector, operations, results, at)
     results = [_give_up(item, opened[item.operation_id]) for item in results]
     async with engine.db.transaction() as session:
         if await writes.settle_request(session, request_id):
             sent = {item.id: opened[item.id] for item in operations}
             await store_results(session, context, sent, results, chunk=chunk.number)
+
+
+async def _without_gone_fields(
+    engine: Engine,
+    context: PassContext,
+    connector: Connector,
+    operations: Sequence[Operation],
+    results: list[WriteResult],
+    sent_at: datetime,
+) -> list[WriteResult]:
+    """Where rows were refused for a field that is gone by now, merge them anew without it (pain P19)."""
+    if not any(map(is_unknown_field, results)):
+        return results
+    connection_id = connection_of(context.ref, connector.side)
+    described = await engine.schemas.newer(connection_id, connector, context.ref.entity, sent_at)
+    facts = context.facts[connector.side]
+    return back_to_the_merge(described, operations, results, {facts.marker, facts.parent})
 
 
 async def _not_sent(engine: Engine, request_id: int, request: WriteRequest) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from core.records import Entity, OperationKind, Side
+from core.values import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,32 @@ class FieldSchema:
     options: tuple[str, ...] = ()
 
 
+class OpenFields(dict[str, FieldSchema]):
+    """Fields by name; besides those named, any name that begins with `prefix` counts as a text field."""
+
+    def __init__(self, prefix: str, fields: Iterable[FieldSchema]) -> None:
+        """Take the prefix (`metadata.`) and the fields that are known by name."""
+        super().__init__({field.name: field for field in fields})
+        self.prefix = prefix
+
+    def __missing__(self, name: str) -> FieldSchema:
+        """Make up the schema of a free field."""
+        if name.startswith(self.prefix) and len(name) > len(self.prefix):
+            return FieldSchema(name, name, "text")
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        """Say whether there is, or may be, such a field."""
+        return super().__contains__(name) or (isinstance(name, str) and name.startswith(self.prefix))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the schema of a field, free ones included."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
 @dataclass(frozen=True, slots=True)
 class EntitySchema:
     """What one side says of one entity. `fields` is keyed by the field's name in the side's own spelling."""
@@ -35,6 +62,30 @@ class EntitySchema:
     entity: Entity
     object_name: str
     fields: Mapping[str, FieldSchema]
+
+    def field(self, path: str) -> FieldSchema | None:
+        """Return the field that a mapping's path names; None where there is none (any more)."""
+        found: FieldSchema | None = self.fields.get(path)
+        return found
+
+    def dump(self) -> dict[str, Any]:
+        """Return the JSON form, from which `load_schema` makes the same again."""
+        prefix = self.fields.prefix if isinstance(self.fields, OpenFields) else None
+        rows = [asdict(self.fields[name]) for name in sorted(self.fields)]
+        return {"object": self.object_name, "prefix": prefix, "fields": rows}
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the list of fields: it moves when a field is added, removed or changed."""
+        return fingerprint(self.dump())
+
+
+def load_schema(side: Side, entity: Entity, stored: Mapping[str, Any]) -> EntitySchema:
+    """Return what `EntitySchema.dump` wrote."""
+    fields = [FieldSchema(**{**row, "options": tuple(row["options"])}) for row in stored["fields"]]
+    by_name = {field.name: field for field in fields}
+    known = OpenFields(stored["prefix"], fields) if stored["prefix"] else by_name
+    return EntitySchema(side, entity, stored["object"], known)
 
 
 class WriteFacts(Protocol):

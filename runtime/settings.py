@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     """Chunks of one pass that are worked on at a time."""
     stale_read_seconds: float = Field(default=10, ge=0)
     """Targets that were read longer ago than this are read again before they are written."""
+    schema_minutes: float = Field(default=10, ge=0)
+    """A description of a system's fields that is older is asked for again by the next pass."""
     heartbeat_seconds: float = Field(default=30, ge=1)
     """A worker that is silent for this long is taken for dead."""
 

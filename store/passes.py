@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -87,6 +88,23 @@ async def open_pass(
         session, RUN_PASSES, [{"run_id": run, "pass_id": pass_id} for run in run_ids], ["run_id", "pass_id"], []
     )
     return known
+
+
+async def revive(session: AsyncSession, pass_id: str, fields: AbstractSet[str]) -> Pass:
+    """Decide once, before a pass reads, which fields it takes up again after they were gone; then it reads all."""
+    known = await session.get_one(Pass, pass_id, with_for_update=True)
+    if known.revived is None:
+        known.revived = sorted(fields)
+        if fields and known.mode == "incremental":
+            known.mode = "full"
+        session.add(known)
+    return known
+
+
+async def has_read(session: AsyncSession, pass_id: str) -> bool:
+    """Whether a pass has begun to read a side."""
+    query = select(READINGS.c.side).where(READINGS.c.pass_id == pass_id).limit(1)
+    return (await session.execute(query)).first() is not None
 
 
 async def add_counts(session: AsyncSession, pass_id: str, tally: Tally, calls: Mapping[str, int] | None = None) -> None:

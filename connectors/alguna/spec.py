@@ -8,7 +8,7 @@ from typing import Any
 from connectors.protocols import EntityFacts
 from core.errors import FieldValidation
 from core.records import Entity, OperationKind
-from core.schema import FieldSchema
+from core.schema import FieldSchema, OpenFields
 
 # The largest page of any v2 list (sheet 1.4).
 PAGE_ROWS = 100
@@ -59,27 +59,6 @@ def facts_of(entity: Entity, integration_id: str) -> EntityFacts:
     raise FieldValidation(f"{entity.value} of Alguna cannot be synced yet")
 
 
-class SubscriptionFields(dict[str, FieldSchema]):
-    """Fields by name; any `metadata.…` key counts as a text field, because that object is free (sheet 2.5)."""
-
-    def __missing__(self, name: str) -> FieldSchema:
-        """Make up the schema of a metadata key."""
-        if name.startswith(METADATA) and len(name) > len(METADATA):
-            return FieldSchema(name, name, "text")
-        raise KeyError(name)
-
-    def __contains__(self, name: object) -> bool:
-        """Say whether there is, or may be, such a field."""
-        return super().__contains__(name) or (isinstance(name, str) and name.startswith(METADATA))
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the schema of a field, metadata keys included."""
-        try:
-            return self[name]
-        except KeyError:
-            return default
-
-
 def _fields(*fields: FieldSchema) -> dict[str, FieldSchema]:
     return {field.name: field for field in fields}
 
@@ -120,8 +99,10 @@ FIELDS: dict[Entity, dict[str, FieldSchema]] = {
         FieldSchema("emailPreferences", "Email preferences", "list"),
         FieldSchema("accountId", "Account id", "id", required=True, create_only=True),
     ),
-    Entity.SUBSCRIPTIONS: SubscriptionFields(
-        _fields(
+    # That object is free (sheet 2.5).
+    Entity.SUBSCRIPTIONS: OpenFields(
+        METADATA,
+        (
             *_read_only("id", ["id", "planId"]),
             _text("name"),
             _text("currency", max_length=3, create_only=True),
@@ -130,6 +111,6 @@ FIELDS: dict[Entity, dict[str, FieldSchema]] = {
             *_read_only("currency", sorted(REVENUE_FIELDS)),
             *_read_only("date", ["startDate", "endDate"]),
             *_read_only("datetime", ["activatedAt", "createdAt", "updatedAt"]),
-        )
+        ),
     ),
 }

@@ -54,8 +54,8 @@ class SalesforceConnector:
         return organisation
 
     async def describe(self, entity: Entity) -> EntitySchema:
-        """Return the fields of an entity as this org has them."""
-        return (await self._schemas.get(entity)).as_entity_schema()
+        """Return the fields of an entity as this org has them now; reads go by them from here on."""
+        return (await self._schemas.ask(entity)).as_entity_schema()
 
     async def default_currency(self) -> str | None:
         """Return the org's currency; None where it does not tell.

@@ -79,6 +79,10 @@ class Schemas:
         kept = self._kept.get(entity)
         if kept is not None and time.monotonic() - kept[0] < _KEEP_SECONDS:
             return kept[1]
+        return await self.ask(entity)
+
+    async def ask(self, entity: Entity) -> ObjectSchema:
+        """Return an entity's object as it is now."""
         body = await self._client.get(f"{API}/sobjects/{facts_of(entity).object_name}/describe")
         try:
             fields = [_field(row) for row in body["fields"] if row["type"] not in _UNUSABLE]

@@ -15,7 +15,7 @@ class Run(SQLModel, table=True):
     """One sync of an integration: a row in the history.
 
     `status`: queued, running, paused, completed, completed_with_errors, failed, canceled. `problem` says why it paused
-    or failed: {"type", "message", "resumeAt"}.
+    or failed: {"type", "message", "resumeAt"}. A dry run plans everything and writes nothing.
     """
 
     __tablename__ = "runs"
@@ -25,6 +25,7 @@ class Run(SQLModel, table=True):
     integration_id: str
     trigger: str
     mode: str
+    dry_run: bool = False
     entities: list[str] = Field(sa_column=Column(ExactJson, nullable=False))
     status: str = "queued"
     problem: dict[str, Any] | None = Field(default=None, sa_column=Column(ExactJson, nullable=True))
@@ -39,7 +40,7 @@ class Pass(SQLModel, table=True):
 
     `counts`: target side -> outcome -> number, plus "linked", "conflicts", "parked", "drift". `calls`: side -> calls.
     `state`: running, completed, failed, canceled. `written` says that the external side was written since it was last
-    read.
+    read. `revived` are the fields that were gone and are taken up again (NULL: not decided yet).
     """
 
     __tablename__ = "passes"
@@ -53,6 +54,7 @@ class Pass(SQLModel, table=True):
     config_version: int
     rounds: int = 0
     written: bool = False
+    revived: list[str] | None = Field(default=None, sa_column=Column(ExactJson, nullable=True))
     counts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(ExactJson, nullable=False))
     calls: dict[str, int] = Field(default_factory=dict, sa_column=Column(ExactJson, nullable=False))
     problem: dict[str, Any] | None = Field(default=None, sa_column=Column(ExactJson, nullable=True))
@@ -70,7 +72,10 @@ class RunPass(SQLModel, table=True):
 
 
 class Outcome(SQLModel, table=True):
-    """How one record of a pass ended: created, updated, linked, skipped, conflict, parked, failed."""
+    """How one record of a pass ended: created, updated, linked, skipped, conflict, parked, failed.
+
+    `changes`, in a dry run: {"field", "from", "to", "rule"} for each field that would be written.
+    """
 
     __tablename__ = "outcomes"
     __table_args__ = (Index("outcomes_pass", "pass_id", "id"),)
@@ -84,6 +89,7 @@ class Outcome(SQLModel, table=True):
     outcome: str
     reason: str | None = None
     fields: list[str] = Field(default_factory=list, sa_column=Column(ExactJson, nullable=False))
+    changes: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(ExactJson, nullable=True))
     at: datetime = Field(sa_type=UtcDateTime)
 
 
