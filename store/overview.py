@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 from core.records import Side
 from store.links import decode_base
 from store.listing import find_link
+from store.resting import resting_fields
 from store.scope import Scope, table_of
 from store.tables.runs import Audit, ConflictRow, RecordError
 from store.tables.sync import Cursor, InboxItem, Link, Staged, Unlinked
@@ -34,6 +35,7 @@ class EntityOverview:
     open_errors: int
     open_conflicts: int
     drift: int
+    resting_fields: list[str]
     cursors: dict[Side, Cursor]
 
 
@@ -51,6 +53,7 @@ async def entity_overview(session: AsyncSession, scope: Scope) -> EntityOverview
             session, ConflictRow, scope.covers(CONFLICTS), CONFLICTS.c.status.in_(OPEN_CONFLICTS)
         ),
         drift=await _drifting(session, scope),
+        resting_fields=await resting_fields(session, scope),
         cursors={Side(row.side): row for row in cursors},
     )
 

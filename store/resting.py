@@ -52,7 +52,7 @@ async def _resolve(session: AsyncSession, scope: Scope, ended: Collection[str], 
     await session.execute(update(ERRORS).where(*chosen).values(status="resolved"))
 
 
-async def stopped_fields(session: AsyncSession, scope: Scope) -> list[str]:
+async def resting_fields(session: AsyncSession, scope: Scope) -> list[str]:
     """The fields that rest, as the errors name them, sorted."""
     query = select(ERRORS.c.field).where(
         scope.covers(ERRORS), ERRORS.c.source_id.startswith(SUBJECT_PREFIX), ERRORS.c.status.in_(_OPEN)

@@ -175,3 +175,9 @@ class EntityQuery(_Model):
     """Of which entity."""
 
     entity: Entity
+
+
+class SchemaQuery(EntityQuery):
+    """Of which entity; `refresh` asks both systems now, else what they said some minutes ago may be the answer."""
+
+    refresh: bool = False

@@ -157,7 +157,10 @@ class Budgets(BaseModel):
 
 
 class EntityState(Answer):
-    """Where one entity stands. `maxLag`: seconds since both sides were read to their end."""
+    """Where one entity stands. `maxLag`: seconds since both sides were read to their end.
+
+    `restingFields`: mapped fields that a system has no more; their mappings rest until they are back or changed.
+    """
 
     linked: int
     pending: int
@@ -165,6 +168,7 @@ class EntityState(Answer):
     open_errors: int
     open_conflicts: int
     drift: int
+    resting_fields: list[str]
     max_lag: float | None
     cursors: dict[str, str | None]
 
@@ -272,9 +276,11 @@ class FieldAnswer(Answer):
 
 
 class SideSchema(Answer):
-    """The fields of an entity on one side."""
+    """The fields of an entity on one side. `fingerprint` moves when a field is added, removed or changed."""
 
     object: str
+    fingerprint: str
+    described_at: str
     fields: list[FieldAnswer]
 
 

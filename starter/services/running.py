@@ -14,10 +14,12 @@ from core import names
 from core.config import IntegrationConfig
 from core.problems import Problem
 from core.records import Entity, Side
+from core.resting import SUBJECT_PREFIX
 from starter.services.backend import Backend
 from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing, Unavailable, invalid
 from starter.services.steering import cancel_workflow, run_entities, signal_entities, start_run
+from starter.services.systems import describe
 from store import errors, listing, runs, staging, views
 from store.scope import Scope
 from store.tables.connections import Integration
@@ -85,11 +87,17 @@ async def retry(
     if not chosen:
         return {"syncId": None, "retried": 0}
     asked: Asked = {}
+    mode = Mode.INBOX
     for row in chosen:
-        known = dict.fromkeys([(Side(row.target).other, row.source_id), *_ids(row)])
-        asked.setdefault(Entity(row.entity), []).extend(known)
+        records = asked.setdefault(Entity(row.entity), [])
+        if row.source_id.startswith(SUBJECT_PREFIX):
+            # No record is to be read again: the pass looks whether the mapping's field is back.
+            mode = Mode.INCREMENTAL
+            await describe(backend, integration, [Entity(row.entity)])
+        else:
+            records += dict.fromkeys([(Side(row.target).other, row.source_id), *_ids(row)])
     entities = run_entities(config.entities, list(asked))
-    started = await _begin(backend, integration, "retry", Mode.INBOX, entities, asked, "retry", retried=chosen)
+    started = await _begin(backend, integration, "retry", mode, entities, asked, "retry", retried=chosen)
     return {**started, "retried": len(chosen)}
 
 

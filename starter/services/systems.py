@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -17,8 +18,10 @@ from core.records import Entity, Side
 from core.schema import EntitySchema, FieldSchema
 from starter.services.backend import Backend
 from starter.services.refusals import Clash, invalid
+from store import schemas, views
 from store.connections import ALGUNA
 from store.tables.connections import Integration
+from store.types import utc_now
 
 JsonObject = dict[str, Any]
 
@@ -50,30 +53,55 @@ async def connected(backend: Backend, integration: Integration) -> AsyncIterator
 
 
 async def describe(backend: Backend, integration: Integration, entities: Collection[Entity]) -> Described:
-    """Ask both systems for the fields of entities, each side's all at once. Raises SyncError as they do."""
+    """Ask both systems for the fields of entities, each side's all at once, and keep what they say.
+
+    Raises SyncError as they do.
+    """
     async with connected(backend, integration) as sides:
         places = [(side, entity) for side in sides for entity in entities]
         found = await gather_bounded([partial(sides[side].describe, entity) for side, entity in places])
         facts = {(side, entity): sides[side].facts(entity) for side, entity in places}
+    at = utc_now()
+    async with backend.db.transaction() as session:
+        for (side, _), said in zip(places, found, strict=True):
+            await schemas.put(session, _connection(integration, side), said, at)
     return Described(dict(zip(places, found, strict=True)), facts)
 
 
-async def schema(backend: Backend, integration: Integration, entity: Entity) -> JsonObject:
-    """Return the fields of an entity on both sides. Raises Invalid for an entity that the provider has not."""
+async def _kept(backend: Backend, integration: Integration, entity: Entity) -> dict[Side, schemas.Described]:
+    """What both sides said last, as far as they were ever asked."""
+    async with backend.db.session() as session:
+        kept = {side: await schemas.get(session, _connection(integration, side), side, entity) for side in Side}
+    return {side: found for side, found in kept.items() if found is not None}
+
+
+def _connection(integration: Integration, side: Side) -> str:
+    return ALGUNA if side is Side.ALGUNA else integration.id
+
+
+async def schema(backend: Backend, integration: Integration, entity: Entity, *, refresh: bool = False) -> JsonObject:
+    """Return the fields of an entity on both sides, as described lately, or now with `refresh`.
+
+    Raises Invalid for an entity that the provider has not.
+    """
     offered = provider_spec(integration.provider).entities
     if entity not in offered:
         known = ", ".join(one.value for one in offered)
         raise invalid("entity", f"`{entity.value}` cannot be synced with {integration.provider}, only {known}")
-    described = await describe(backend, integration, [entity])
+    found = await _kept(backend, integration, entity)
+    limit = utc_now() - timedelta(minutes=backend.settings.schema_minutes)
+    if refresh or len(found) < len(Side) or min(one.described_at for one in found.values()) <= limit:
+        await describe(backend, integration, [entity])
+        found = await _kept(backend, integration, entity)
+    return {"entity": entity.value, **{side.value: _side(one) for side, one in found.items()}}
+
+
+def _side(described: schemas.Described) -> JsonObject:
     return {
-        "entity": entity.value,
-        **{
-            side.value: {
-                "object": described.schemas[side, entity].object_name,
-                "fields": [_field(field) for field in described.schemas[side, entity].fields.values()],
-            }
-            for side in Side
-        },
+        "object": described.schema.object_name,
+        "fingerprint": described.fingerprint,
+        "describedAt": views.time(described.described_at),
+        "fields": [_field(field) for field in described.schema.fields.values()],
     }
 
 

@@ -162,6 +162,29 @@ async def test_schema_lists_the_fields_of_both_sides(world: World) -> None:
     assert await world.refused("GET", "/{id}/schema", None) == ["entity"]
 
 
+async def test_a_schema_is_kept_for_a_while_and_asked_for_anew_on_demand(world: World) -> None:
+    await world.connect()
+    first = await world.call("GET", "/{id}/schema?entity=accounts")
+    await world.control("salesforce", "records/setup", {"hiddenFields": ["Account.MRR__c"]})
+    assert await world.call("GET", "/{id}/schema?entity=accounts") == first
+    now = await world.call("GET", "/{id}/schema?entity=accounts&refresh=true")
+    assert "MRR__c" not in {field["name"] for field in now["external"]["fields"]}
+    assert now["external"]["fingerprint"] != first["external"]["fingerprint"]
+    assert now["alguna"]["fingerprint"] == first["alguna"]["fingerprint"]
+    assert now["external"]["describedAt"] > first["external"]["describedAt"]
+    assert await world.call("GET", "/{id}/schema?entity=accounts") == now
+
+
+async def test_a_mapping_is_checked_against_what_the_system_has_now(world: World) -> None:
+    await world.configure()
+    await world.call("GET", "/{id}/schema?entity=accounts")
+    await world.control("salesforce", "records/setup", {"hiddenFields": ["Account.Email__c"]})
+    mapped = {"algunaField": "email", "externalField": "Email__c"}
+    name = {"algunaField": "name", "externalField": "Name"}
+    body = {"entity": "accounts", "mappings": [name, mapped]}
+    assert await world.refused("PUT", "/{id}/sync-config/field-mappings", body) == ["mappings[1].externalField"]
+
+
 async def test_an_expired_grant_is_told_clearly(world: World) -> None:
     await world.connect()
     await world.control("salesforce", "auth", {"action": "revoke_grant"})

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from starter.api import documents
 from starter.api.answers import Json, listed
-from starter.api.bodies import EntityQuery, ListQuery, NewIntegration, Reconnect
+from starter.api.bodies import ListQuery, NewIntegration, Reconnect, SchemaQuery
 from starter.api.needs import Named, Served
 from starter.services import connecting, running, systems
 from starter.services.refusals import invalid
@@ -78,6 +78,6 @@ async def resume(integration: Named, backend: Served) -> Response:
 
 
 @router.get("/{integration}/schema", response_model=documents.SchemaAnswer)
-async def get_schema(query: Annotated[EntityQuery, Query()], integration: Named, backend: Served) -> Response:
+async def get_schema(query: Annotated[SchemaQuery, Query()], integration: Named, backend: Served) -> Response:
     """Show the fields of an entity as both systems have them now."""
-    return Json(await systems.schema(backend, integration, query.entity))
+    return Json(await systems.schema(backend, integration, query.entity, refresh=query.refresh))

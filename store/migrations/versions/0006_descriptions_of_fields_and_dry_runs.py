@@ -35,4 +35,4 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("revived", sa.Text(), nullable=True))
 
     with op.batch_alter_table("runs", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("dry_run", sa.Boolean(), nullable=False))
+        batch_op.add_column(sa.Column("dry_run", sa.Boolean(), nullable=False, server_default=sa.false()))
