@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from pydantic.alias_generators import to_camel
 
 from core.enums import Direction, MatchType, Normalize, OnDelete, OnMultiple, OnNoMatch, OnNotFound, Strategy, Transform
+from core.filter_config import RecordFilter, filter_plan
 from core.normalize import known_region
 from core.plan import EntityPlan, FieldPlan, MatchPlan, MatchRulePlan
 from core.records import Entity, Side
@@ -136,7 +137,7 @@ class ItemMap(_Model):
 class EntityOptions(_Model):
     """Options of one entity; which of them apply depends on entity and provider."""
 
-    filter: None = Field(default=None, description="Reserved: filters are not available in this version.")
+    filter: RecordFilter | None = None
     conflict_resolution: Strategy | None = None
     default_currency: str | None = None
     subsidiary: str | None = None
@@ -217,6 +218,7 @@ def plan(
         can_create=frozenset(
             side for side in Side if config.direction.allows(side) and matching.on_no_match is OnNoMatch.CREATE
         ),
+        filters=filter_plan(options.filter),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.enums import Direction, MatchType, Normalize, OnDelete, OnMultiple, OnNoMatch, OnNotFound, Strategy, Transform
+from core.filters import FilterPlan
 from core.records import Entity, Side
 from core.values import Value
 
@@ -83,14 +84,15 @@ class EntityPlan:
     on_not_found: OnNotFound = OnNotFound.SKIP
     on_delete: Mapping[Side, OnDelete] = field(default_factory=dict)
     can_create: frozenset[Side] = frozenset()
+    filters: FilterPlan = FilterPlan()
 
     def paths(self, side: Side) -> frozenset[str]:
-        """Return every path needed on that side: active mappings and match rules.
+        """Return every path needed on that side: active mappings, match rules and filters.
 
         The external marker and parent of match rules are left out: the connector reads them by itself.
         """
         mapped = {item.name(side) for item in self.fields if item.direction is not None}
-        return frozenset(mapped | self._match_paths(side))
+        return frozenset(mapped | self._match_paths(side) | self.filters.paths(side))
 
     def _match_paths(self, side: Side) -> set[str]:
         if side is Side.ALGUNA:

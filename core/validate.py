@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.config import FieldMapping, IntegrationConfig, Matching, plan
 from core.enums import Direction, MatchType, OnDelete, OnNoMatch
 from core.errors import FieldValidation
+from core.filter_config import check_filter
 from core.mapping import to_external
 from core.money import is_known_currency
 from core.plan import FieldPlan
@@ -96,6 +97,16 @@ class _EntityCheck:
         matching = self.config.matching.get(self.entity)
         for field, message in self._check_matching(matching) if matching else ():
             yield Problem(field, message, self.entity, "matching")
+        yield from self._check_filter()
+
+    def _check_filter(self) -> Iterator[Problem]:
+        options = self.config.entity_options.get(self.entity)
+        if options is None or options.filter is None:
+            return
+        schemas = {side: self.schemas[side, self.entity] for side in Side if (side, self.entity) in self.schemas}
+        facts = {side: self.facts[side, self.entity] for side in Side if (side, self.entity) in self.facts}
+        for place, message in check_filter(options.filter, schemas, facts, self.config.direction):
+            yield Problem(f"entityOptions.{self.entity.value}.filter.{place}", message)
 
     def _mappings(self) -> list[FieldMapping]:
         return self.config.mappings.get(self.entity, [])

@@ -149,7 +149,8 @@ def _merge(document: Any, patch: Any) -> Any:
         if value is None:
             merged.pop(key, None)
         else:
-            merged[key] = _merge(merged.get(key), value)
+            # Half a condition means nothing: a filter is replaced as a whole.
+            merged[key] = value if key == "filter" else _merge(merged.get(key), value)
     return merged
 
 
