@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from core.enums import Direction
 from core.records import Entity
 
 
@@ -29,7 +30,7 @@ class Wait(StrEnum):
 
 
 class PassRef(BaseModel, frozen=True):
-    """One pass: which entity of which integration, how, and for which runs."""
+    """One pass: which entity of which integration, how, for which runs, and whether in one direction only."""
 
     pass_id: str
     integration_id: str
@@ -37,6 +38,7 @@ class PassRef(BaseModel, frozen=True):
     mode: Mode
     run_ids: list[str] = Field(default_factory=list)
     heartbeat_seconds: float = 30.0
+    direction: Direction | None = None
 
 
 class ChunkRef(BaseModel, frozen=True):
@@ -71,6 +73,7 @@ class RunRequest(BaseModel, frozen=True):
     mode: Mode = Mode.INCREMENTAL
     entities: list[Entity] | None = None
     run_id: str | None = None
+    direction: Direction | None = None
 
 
 class RunPlan(BaseModel, frozen=True):
@@ -82,6 +85,7 @@ class RunPlan(BaseModel, frozen=True):
     entities: list[Entity]
     mode: Mode
     problem: str | None = None
+    direction: Direction | None = None
 
 
 class PassRequest(BaseModel, frozen=True):
@@ -94,6 +98,7 @@ class PassRequest(BaseModel, frozen=True):
     run_id: str | None = None
     requester: str | None = None
     heartbeat_seconds: float = 30.0
+    direction: Direction | None = None
 
 
 class PassFinished(BaseModel, frozen=True):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from activities.decided import Decided, as_stored
 from activities.engine import PassContext
+from activities.filtering import outside_reason
 from activities.intake import revivable
 from core.merge import FieldBase, SideView, create
 from core.records import PARENT_OF, Entity, OperationKind, Side
@@ -29,6 +30,9 @@ def decide_alone(
     record, target = item.record, item.record.side.other
     if record.deleted:
         decided.tally.add(target, "skipped")
+        return
+    if context.plan.filters.excludes(record):
+        _skip(decided, item, outside_reason(record.side))
         return
     if tomb is not None and not revivable(tomb):
         _skip(decided, item, "unlinked before; link it again to sync it")

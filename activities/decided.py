@@ -36,6 +36,7 @@ class Decided:
     planned: list[Planned] = field(default_factory=list)
     links: list[LinkState] = field(default_factory=list)
     unlinked: list[int] = field(default_factory=list)
+    parted: list[int] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
     untroubled: list[str] = field(default_factory=list)

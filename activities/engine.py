@@ -88,11 +88,15 @@ class PassContext:
     def marks(self) -> bool:
         """Whether External Sync may write its marker on the external record."""
         writes = Side.EXTERNAL in self.plan.can_create or any(item.flows_to(Side.EXTERNAL) for item in self.plan.fields)
-        return writes and self.plan.marker is not None
+        return writes and self.plan.marker is not None and self.reaches(Side.EXTERNAL)
 
     def may_create(self, target: Side) -> bool:
         """Whether a record without a partner may be created on that side."""
         return target in self.plan.can_create and OperationKind.CREATE in self.facts[target].kinds
+
+    def reaches(self, target: Side) -> bool:
+        """Whether this pass may write to a side at all: a run can be limited to one direction."""
+        return self.ref.direction is None or self.ref.direction.allows(target)
 
 
 class Engine:

@@ -123,6 +123,7 @@ async def _reuse_scan(session: AsyncSession, context: PassContext) -> None:
     await passes.advance(session, pass_id, Side.ALGUNA, position=None, cursor=shared.cursor, complete=True)
     tally = Tally()
     tally.add(Side.EXTERNAL, "unchanged", shared.unchanged)
+    tally.add(Side.EXTERNAL, "skipped", shared.skipped)
     await passes.add_counts(session, pass_id, tally)
 
 
@@ -169,6 +170,7 @@ async def _store_page(
                 other.ref.entity,
                 side,
                 unchanged=pulled.unchanged,
+                skipped=pulled.skipped,
                 cursor=page.cursor,
                 complete=complete,
             )

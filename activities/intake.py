@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.engine import PassContext
+from activities.filtering import reunite, strays
 from core.compare import equal
 from core.matching import Keyed, keys_of
 from core.merge import adopt
@@ -21,11 +22,12 @@ from store.passes import Tally
 
 @dataclass(slots=True)
 class Intake:
-    """What became of a page: counts, and how many records were staged."""
+    """What became of a page: counts, and how many records were staged. Not all of a scan's are in its own tally."""
 
     tally: Tally = field(default_factory=Tally)
     staged: int = 0
     unchanged: int = 0
+    skipped: int = 0
 
 
 async def take_in(
@@ -50,6 +52,7 @@ async def take_in(
     missing = [record_id for record_id in ids if record_id not in linked]
     buried = await links.tombstoned(session, context.scope, side, missing)
     known = await links.unlinked(session, context.scope, side, missing)
+    parted = await reunite(session, context, side, [unique[record_id] for record_id in missing], buried)
     confirmed: list[LinkState] = []
     staged: list[tuple[Record, int | None]] = []
     keyed: list[Keyed] = []
@@ -58,18 +61,24 @@ async def take_in(
         if state is not None:
             if _confirm(context, side, state, record):
                 confirmed.append(state)
-            if force or differs(context, side, state, record):
+            moves = strays(context, state, record) or (not state.outside and differs(context, side, state, record))
+            if force or moves:
                 staged.append((record, state.id))
+            elif state.outside:
+                intake.skipped += 1
             else:
                 intake.unchanged += 1
             continue
+        if record.id in parted.rejoined:
+            staged.append((record, parted.rejoined[record.id]))
+            continue
         tomb = buried.get(record.id)
-        if tomb is not None and not revivable(tomb) and not force:
-            intake.tally.add(side.other, "skipped", int(count))
+        if record.id in parted.apart or (tomb is not None and not revivable(tomb) and not force):
+            intake.skipped += 1
             continue
         seen = known.get(record.id)
         if not force and (record.deleted or _is_settled(context, seen, record)):
-            intake.tally.add(side.other, "skipped", int(count))
+            intake.skipped += 1
             continue
         staged.append((record, None))
         keyed.append(Keyed(side, record.id, keys_of(record, context.plan.matching)))
@@ -77,8 +86,9 @@ async def take_in(
     await staging.put(session, context.scope, staged, read_at=at)
     await links.put_keys(session, context.scope, keyed)
     intake.staged = len(staged)
-    if count and intake.unchanged:
+    if count:
         intake.tally.add(side.other, "unchanged", intake.unchanged)
+        intake.tally.add(side.other, "skipped", intake.skipped)
     return intake
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.contracts import ChunkRef, ChunkResult
 from activities.engine import Engine, PassContext
 from activities.fetch import read_records
+from activities.filtering import outside_reason
 from core.errors import FieldValidation
 from core.matching import Ambiguity, Keyed, MatchOutcome, keys_of
 from core.matching import match as match_keys
@@ -36,6 +37,10 @@ class Findings:
     """(Alguna id, external id, rule)."""
     ambiguous: list[Ambiguity] = field(default_factory=list)
     skipped: list[tuple[Side, str]] = field(default_factory=list)
+    outside: set[tuple[Side, str]] = field(default_factory=set)
+    """Records met while looking for partners that are outside their filter."""
+    barred: list[tuple[Side, str, str]] = field(default_factory=list)
+    """(side, id, partner): the partner is outside its filter, so the record is neither linked nor made anew."""
     created: list[str] = field(default_factory=list)
     """Subjects that a person wants to be created, not linked."""
     records: dict[tuple[Side, str], Record] = field(default_factory=dict)
@@ -51,7 +56,12 @@ async def match(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     context = await engine.open(chunk.of)
     async with engine.db.transaction() as session:
         claimed = await staging.claim(session, context.scope, chunk.of.pass_id, chunk.number, engine.options.chunk_size)
-    alone = [item for item in claimed if item.link_id is None and not item.record.deleted]
+    filters = context.plan.filters
+    alone = [
+        item
+        for item in claimed
+        if item.link_id is None and not item.record.deleted and not filters.excludes(item.record)
+    ]
     if alone:
         findings = await _find(engine, context, alone)
         async with engine.db.transaction() as session:
@@ -61,9 +71,10 @@ async def match(engine: Engine, chunk: ChunkRef) -> ChunkResult:
 
 
 async def _complete(engine: Engine, context: PassContext, chunk: ChunkRef) -> None:
-    """Read the unseen side of linked records that have a mapped field without a base (a mapping that is new).
+    """Read the unseen side of linked records that have a mapped field without a base, or come back into their filter.
 
-    Without it the merge would take the unseen value for a blank and fill it.
+    Without it the merge would take the unseen value of a new mapping for a blank and fill it, and would not know what
+    was edited while the pair rested.
     """
     async with engine.db.session() as session:
         linked = await staging.of_chunk(session, context.scope, chunk.of.pass_id, chunk.number, linked=True)
@@ -74,7 +85,7 @@ async def _complete(engine: Engine, context: PassContext, chunk: ChunkRef) -> No
         blind = {
             state.id_on(side): state.id
             for state in states.values()
-            if (state.id, side) not in seen and not active <= state.base.keys()
+            if (state.id, side) not in seen and (state.outside or not active <= state.base.keys())
         }
         found = await read_records(context, side, sorted(blind))
         if not found:
@@ -111,7 +122,21 @@ async def _find(engine: Engine, context: PassContext, alone: Sequence[StagedReco
     for side in Side:
         alive = await _free_records(engine, context, side, sorted(findings.taken(side)), findings)
         findings.pairs = [pair for pair in findings.pairs if pair[0 if side is Side.ALGUNA else 1] in alive]
+    _bar(findings)
     return findings
+
+
+def _bar(findings: Findings) -> None:
+    """Set aside the records whose partner is outside its filter, unless a person wants the two linked."""
+    free: list[tuple[str, str, str]] = []
+    for alguna_id, external_id, rule in findings.pairs:
+        if rule != "person" and (Side.ALGUNA, alguna_id) in findings.outside:
+            findings.barred.append((Side.EXTERNAL, external_id, alguna_id))
+        elif rule != "person" and (Side.EXTERNAL, external_id) in findings.outside:
+            findings.barred.append((Side.ALGUNA, alguna_id, external_id))
+        else:
+            free.append((alguna_id, external_id, rule))
+    findings.pairs = free
 
 
 async def _by_decision(
@@ -167,11 +192,10 @@ async def _free_records(
     read = await read_records(context, side, unknown)
     for record in read.values():
         findings.records[side, record.id] = record
-    alive = {record_id for record_id, item in staged.items() if not item.record.deleted}
-    alive |= {
-        record_id for (owner, record_id), record in findings.records.items() if owner is side and not record.deleted
-    }
-    return alive - set(bound)
+    met = [item.record for item in staged.values()]
+    met += [record for (owner, _), record in findings.records.items() if owner is side]
+    findings.outside |= {(side, record.id) for record in met if context.plan.filters.excludes(record)}
+    return {record.id for record in met if not record.deleted} - set(bound)
 
 
 async def _ask_external(
@@ -213,6 +237,10 @@ async def _store(session: AsyncSession, context: PassContext, chunk: ChunkRef, f
         (item.side, item.id, "conflict", f"{len(item.candidates)} candidates") for item in findings.ambiguous
     ]
     set_aside += [(side, record_id, "skipped", "skipped by a person") for side, record_id in findings.skipped]
+    set_aside += [
+        (side, record_id, "skipped", f"its partner {partner} is {outside_reason(side.other)}")
+        for side, record_id, partner in findings.barred
+    ]
     for side in Side:
         ids = [record_id for owner, record_id, _, _ in set_aside if owner is side]
         staged = await staging.find(session, context.scope, side, ids)

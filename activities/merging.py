@@ -7,6 +7,7 @@ from datetime import datetime
 
 from activities.decided import Decided, Pair, as_stored
 from activities.engine import PassContext
+from activities.filtering import rests
 from core.enums import OnDelete
 from core.errors import RecordFailure
 from core.merge import Action, Choice, Custom, Decision, MergeResult, SideView, merge
@@ -23,6 +24,8 @@ from store.writes import Planned, operation_key
 def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
     """Merge one linked record."""
     link = pair.link
+    if rests(context, decided, pair):
+        return
     gone = next((side for side, item in pair.staged.items() if item.record.deleted), None)
     if gone is not None:
         policy = context.plan.on_delete.get(gone.other, OnDelete.IGNORE)

@@ -108,7 +108,9 @@ def _done(
         effects.made.append(NewLink(alguna_id, external_id, "created", base, item.generation, item.generation, marked))
         effects.tally.note("linked")
     elif operation.kind is OperationKind.ARCHIVE:
-        effects.gone += [item.link_id] if item.link_id is not None else []
+        # What a filter archived may be made anew when its partner enters again.
+        ended = effects.left if link is not None and link.outside else effects.gone
+        ended += [item.link_id] if item.link_id is not None else []
     elif link is not None:
         link = effects.moved.setdefault(link.id, link)
         link.base.update(base)

@@ -16,7 +16,7 @@ from activities.decided import Decided, Pair
 from activities.engine import Engine, PassContext
 from activities.merging import decide_pair
 from core.records import PARENT_OF, Record, Side
-from store import conflicts, errors, links, passes, staging, writes
+from store import conflicts, errors, links, parting, passes, staging, writes
 from store.links import LinkState
 from store.scope import Scope
 from store.staging import StagedRecord
@@ -117,6 +117,7 @@ async def _store(engine: Engine, context: PassContext, chunk: ChunkRef, decided:
         await writes.plan(session, scope, pass_id, chunk.number, decided.planned, at)
         await links.save(session, decided.links, at=at)
         await links.tombstone(session, decided.unlinked, "deleted on the other side")
+        await parting.part(session, decided.parted)
         await conflicts.put(session, scope, decided.questions, run_id, at)
         # A decision that needs writes counts as carried out when they are done.
         writing = {str(item.link_id) for item in decided.planned}

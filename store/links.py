@@ -72,6 +72,8 @@ class LinkState:
     base: dict[str, FieldBase]
     ahead: dict[str, dict[str, Value]] = field(default_factory=dict)
     waiting: dict[str, dict[str, str]] = field(default_factory=dict)
+    outside: list[str] = field(default_factory=list)
+    flips: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def id_on(self, side: Side) -> str:
         """The record's id on a side."""
@@ -91,6 +93,8 @@ def _state(row: Row[Any]) -> LinkState:
         decode_base(row.base),
         row.ahead,
         row.waiting,
+        row.outside,
+        row.flips,
     )
 
 
@@ -168,13 +172,15 @@ async def add(
 
 
 async def save(session: AsyncSession, states: Iterable[LinkState], *, at: datetime) -> None:
-    """Store the changed parts of links: base, ahead, waiting, revision, marked."""
+    """Store the changed parts of links: base, ahead, waiting, outside, flips, revision, marked."""
     rows = [
         {
             "link_id": state.id,
             "new_base": encode_base(state.base),
             "new_ahead": state.ahead,
             "new_waiting": state.waiting,
+            "new_outside": state.outside,
+            "new_flips": state.flips,
             "new_revision": state.revision,
             "new_marked": state.marked,
             "at": at,
@@ -190,6 +196,8 @@ async def save(session: AsyncSession, states: Iterable[LinkState], *, at: dateti
             base=bindparam("new_base"),
             ahead=bindparam("new_ahead"),
             waiting=bindparam("new_waiting"),
+            outside=bindparam("new_outside"),
+            flips=bindparam("new_flips"),
             revision=bindparam("new_revision"),
             marked=bindparam("new_marked"),
             synced_at=bindparam("at"),

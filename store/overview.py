@@ -92,6 +92,14 @@ class RecordOverview:
         return any((self.link, self.staged, self.asked, self.errors, self.conflicts, self.unlinked, self.audit))
 
     @property
+    def reason(self) -> str | None:
+        """Why the record does not take part, where it does not."""
+        if self.link is not None:
+            sides = " and the ".join(f"{side} side" for side in self.link.outside)
+            return f"outside the filter of the {sides}" if sides else self.link.reason
+        return self.unlinked.reason if self.unlinked is not None else None
+
+    @property
     def status(self) -> str:
         """One word for where the record stands: what needs a person comes first."""
         if self.conflicts:
@@ -102,6 +110,8 @@ class RecordOverview:
             return "parked"
         if self.staged or self.asked:
             return "pending"
+        if self.link is not None and self.link.status == "active" and self.link.outside:
+            return "skipped"
         if self.link is not None:
             return "synced" if self.link.status == "active" else "tombstoned"
         return self.unlinked.outcome if self.unlinked is not None else "pending"

@@ -261,6 +261,7 @@ async def share_scan(
     side: Side,
     *,
     unchanged: int,
+    skipped: int,
     cursor: str | None,
     complete: bool,
 ) -> None:
@@ -269,6 +270,7 @@ async def share_scan(
         known = await session.get(SharedScan, (run, entity.value, side.value))
         known = known or SharedScan(run_id=run, entity=entity.value, side=side.value)
         known.unchanged += unchanged
+        known.skipped += skipped
         known.cursor, known.complete = cursor, complete
         session.add(known)
     await session.flush()

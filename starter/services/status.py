@@ -132,6 +132,6 @@ async def record_state(backend: Backend, integration: Integration, entity: Entit
         "base": views.base(link) if link else {},
         "errors": [views.error(row) for row in found.errors],
         "conflicts": [views.conflict(row) for row in found.conflicts],
-        "reason": found.unlinked.reason if found.unlinked else None,
+        "reason": found.reason,
         "audit": [views.audit(row) for row in found.audit],
     }

@@ -26,6 +26,7 @@ class Run(SQLModel, table=True):
     trigger: str
     mode: str
     dry_run: bool = False
+    direction: str | None = None
     entities: list[str] = Field(sa_column=Column(ExactJson, nullable=False))
     status: str = "queued"
     problem: dict[str, Any] | None = Field(default=None, sa_column=Column(ExactJson, nullable=True))

@@ -15,12 +15,18 @@ from sqlmodel import Field, SQLModel
 from store.types import ExactJson, UtcDateTime
 
 
+def _json_column(default: str) -> Column[Any]:
+    return Column(ExactJson, nullable=False, server_default=text(f"'{default}'"))
+
+
 class Link(SQLModel, table=True):
     """The pair (alguna id, external id) of one entity, with the base of each mapped field.
 
     `base`: alguna field -> [alguna value, external value, edited at, drift, unconfirmed side]. `ahead`: side -> own
     path -> value: known, but not agreed yet (a conflict, an error). `waiting`: side -> alguna field ->
-    when the waiting change was first seen. `revision` counts finished writes and is part of operation keys.
+    when the waiting change was first seen. `outside`: the sides whose record is outside its filter; the link rests
+    until there is none. `flips`: alguna field -> what is known of writes that are taken back (core.flips).
+    `revision` counts finished writes and is part of operation keys.
     """
 
     __tablename__ = "links"
@@ -62,6 +68,8 @@ class Link(SQLModel, table=True):
     base: dict[str, Any] = Field(default_factory=dict, sa_column=Column(ExactJson, nullable=False))
     ahead: dict[str, Any] = Field(default_factory=dict, sa_column=Column(ExactJson, nullable=False))
     waiting: dict[str, Any] = Field(default_factory=dict, sa_column=Column(ExactJson, nullable=False))
+    outside: list[str] = Field(default_factory=list, sa_column=_json_column("[]"))
+    flips: dict[str, Any] = Field(default_factory=dict, sa_column=_json_column("{}"))
     created_at: datetime = Field(sa_type=UtcDateTime)
     synced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -151,7 +159,7 @@ class Reading(SQLModel, table=True):
 
 
 class SharedScan(SQLModel, table=True):
-    """A scan of this entity's side that a run makes along with its parent entity; `unchanged` counts what it passed."""
+    """A scan of this entity's side that a run makes along with its parent entity; with what it only counted."""
 
     __tablename__ = "shared_scans"
 
@@ -161,6 +169,7 @@ class SharedScan(SQLModel, table=True):
     complete: bool = False
     cursor: str | None = None
     unchanged: int = 0
+    skipped: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class Chunk(SQLModel, table=True):
@@ -234,7 +243,10 @@ class RequestRow(SQLModel, table=True):
 
 
 class InboxItem(SQLModel, table=True):
-    """A wish to look at one record again: an event, a retry, a resolution, a chosen record. The record is re-read."""
+    """A wish to look at one record again: an event, a retry, a resolution, a chosen record. The record is re-read.
+
+    `direction` (None: any) is that of the run it was made for; only a pass of the same direction takes it.
+    """
 
     __tablename__ = "inbox"
     __table_args__ = (Index("inbox_waiting", "integration_id", "entity", "pass_id"),)
@@ -246,5 +258,6 @@ class InboxItem(SQLModel, table=True):
     record_id: str
     reason: str
     delivery_id: str | None = Field(default=None, unique=True)
+    direction: str | None = None
     pass_id: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -261,3 +261,44 @@ async def test_an_expired_connection_refuses_changes_but_not_switching_off(world
     await world.call("DELETE", "/{id}/sync-config", status=204)
     assert (await world.call("GET", "/{id}/sync-config"))["enabled"] is False
     assert (await world.call("GET", "/{id}/sync-state"))["status"] == "disabled"
+
+
+ACTIVE = {"field": "currency", "op": "eq", "value": "EUR"}
+
+
+def filtered(**given: Any) -> dict[str, Any]:
+    return {"entityOptions": {"accounts": {"filter": given}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "words"),
+    [
+        ({"alguna": {**ACTIVE, "field": "curency"}}, "alguna.field", "did you mean `currency`"),
+        ({"external": {"not": {**ACTIVE, "field": "Typ"}}}, "external.not.field", "did you mean `Type`"),
+        ({"alguna": {**ACTIVE, "op": "equal"}}, "alguna.op", "is not one of eq, ne"),
+        ({"external": {"field": "AnnualRevenue", "op": "gt", "value": "x"}}, "external.value", "with a number"),
+        ({"alguna": {"any": []}}, "alguna.any", ""),
+        ({"algna": ACTIVE}, "algna", "did you mean `alguna`"),
+        ({"external": {**ACTIVE, "field": "Name"}, "onLeave": "archive"}, "onLeave", "cannot archive"),
+        ({"onLeave": "forget"}, "onLeave", "keep"),
+    ],
+)
+async def test_i9_bad_filters_name_their_place_and_store_nothing(
+    world: World, given: dict[str, Any], place: str, words: str
+) -> None:
+    await world.connect()
+    body = {"entities": ["accounts"], **config(), **filtered(**given)}
+    answer = await world.call("POST", "/{id}/sync-config", body, 422)
+    problems = {item["field"]: item["message"] for item in answer["errors"]}
+    assert words in problems[f"entityOptions.accounts.filter.{place}"]
+    assert await world.version() is None
+
+
+async def test_a_filter_is_given_back_as_it_was_put_and_patched_as_a_whole(world: World) -> None:
+    nested = {"all": [ACTIVE, {"not": {"field": "mrr", "op": "lt", "value": 10.5}}]}
+    stored = await world.configure(**filtered(alguna=nested))
+    assert stored["entityOptions"]["accounts"]["filter"] == {"alguna": nested, "external": None, "onLeave": "keep"}
+    changed = await world.call("PATCH", "/{id}/sync-config", filtered(alguna=ACTIVE, onLeave="unlink"))
+    assert changed["entityOptions"]["accounts"]["filter"] == {"alguna": ACTIVE, "external": None, "onLeave": "unlink"}
+    gone = await world.call("PATCH", "/{id}/sync-config", {"entityOptions": {"accounts": {"filter": None}}})
+    assert gone["entityOptions"]["accounts"]["filter"] is None
