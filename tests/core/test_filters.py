@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -20,6 +20,8 @@ from core.validate import check_config
 from core.values import Value, dump_json, load_json
 from tests.core.test_validate import Facts
 
+# A loaded machine is no finding.
+bounded = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 NAMES = ("name", "mrr", "status")
 VALUES: st.SearchStrategy[Value] = st.one_of(
     st.none(),
@@ -80,6 +82,7 @@ def test_each_op_means_what_it_says(op: str, value: Any, held: Value, answer: bo
     assert judge(Check("f", FilterOp(op), value), {}) is None, "what was not read cannot be judged"
 
 
+@bounded
 @given(CLAUSES, CLAUSES, RECORDS)
 def test_filters_obey_logic_with_the_unknown(one: Clause, other: Clause, fields: dict[str, Value]) -> None:
     assert judge(Not(Not(one)), fields) is judge(one, fields)
@@ -88,6 +91,7 @@ def test_filters_obey_logic_with_the_unknown(one: Clause, other: Clause, fields:
     assert judge(AnyOf((one, one)), fields) is judge(one, fields)
 
 
+@bounded
 @given(CLAUSES, RECORDS, st.sampled_from(NAMES), VALUES)
 def test_only_the_fields_of_a_filter_matter_and_reading_more_never_turns_an_answer(
     clause: Clause, fields: dict[str, Value], name: str, value: Value
@@ -103,6 +107,7 @@ def document(**given_filter: Any) -> dict[str, Any]:
     return {"entities": ["accounts"], "entityOptions": {"accounts": {"filter": given_filter}}}
 
 
+@bounded
 @given(CLAUSES)
 def test_a_stored_filter_reads_as_it_was_written(clause: Clause) -> None:
     try:
