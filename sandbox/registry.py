@@ -7,6 +7,7 @@ from sandbox.kit.vendor import Vendor
 VENDORS: dict[str, tuple[int, str]] = {
     "alguna": (0, "sandbox.alguna.vendor:AlgunaSandbox"),
     "salesforce": (1, "sandbox.salesforce.vendor:SalesforceSandbox"),
+    "hubspot": (2, "sandbox.hubspot.vendor:HubSpotSandbox"),
 }
 
 
