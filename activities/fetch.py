@@ -11,18 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.announce import announce_conflicts
 from activities.contracts import FetchResult, Mode, PassRef
 from activities.engine import Engine, PassContext
+from activities.inbox import take_inbox
 from activities.intake import take_in
 from activities.resting import show_resting, take_up_again
 from activities.settle import settle
 from connectors.protocols import FetchRequest, Page
-from core.records import PARENT_OF, Entity, Record, Side
-from store import links, passes, staging, writes
+from core.records import PARENT_OF, Entity, Side
+from store import passes, staging, writes
 from store.passes import Tally
 from store.scope import Scope
 from store.tables.runs import Pass
 from store.types import utc_now
 
-INBOX_LIMIT = 500
 SLICE_SECONDS = 20.0
 
 
@@ -35,7 +35,7 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
         await staging.release_older(session, context.scope, ref.pass_id)
         await writes.supersede_older(session, context.scope, ref.pass_id)
     await take_up_again(engine, context)
-    await _take_inbox(engine, context)
+    await take_inbox(engine, context)
     await _unpark(engine, context)
     more = ref.mode is not Mode.INBOX and await _read_sides(engine, context)
     waiting = await _waiting(engine, context)
@@ -74,33 +74,6 @@ async def _unpark(engine: Engine, context: PassContext) -> None:
         return
     async with engine.db.transaction() as session:
         await staging.unpark(session, context.scope, Scope(context.scope.integration_id, parent))
-
-
-async def _take_inbox(engine: Engine, context: PassContext) -> None:
-    """Re-read the records of the inbox, with their linked partners, and stage them whether they changed or not."""
-    scope, pass_id = context.scope, context.ref.pass_id
-    async with engine.db.transaction() as session:
-        asked = await staging.take_inbox(session, scope, pass_id, INBOX_LIMIT)
-    if not asked:
-        return
-    wanted: dict[Side, set[str]] = {side: {record_id for owner, record_id in asked if owner is side} for side in Side}
-    async with engine.db.session() as session:
-        for side in Side:
-            for state in (await links.active(session, scope, side, sorted(wanted[side]))).values():
-                wanted[side.other].add(state.id_on(side.other))
-    found = {side: await read_records(context, side, sorted(ids)) for side, ids in wanted.items()}
-    at = utc_now()
-    async with engine.db.transaction() as session:
-        for side, records in found.items():
-            await take_in(session, context, side, list(records.values()), at=at, count=False, force=True)
-        await staging.done_inbox(session, scope, pass_id)
-
-
-async def read_records(context: PassContext, side: Side, ids: list[str]) -> dict[str, Record]:
-    """Read records of the pass's entity by id, with every path the plan needs."""
-    if not ids:
-        return {}
-    return await context.connectors[side].read(context.ref.entity, ids, context.plan.paths(side))
 
 
 async def _read_sides(engine: Engine, context: PassContext) -> bool:

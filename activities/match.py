@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import ChunkRef, ChunkResult
 from activities.engine import Engine, PassContext
-from activities.fetch import read_records
 from activities.filtering import outside_reason
+from activities.reading import read_records
 from core.errors import FieldValidation
 from core.matching import Ambiguity, Keyed, MatchOutcome, keys_of
 from core.matching import match as match_keys

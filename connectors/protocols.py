@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from connectors.events import EventReceiver
 from core.errors import RecordFailure
 from core.ports import Budget, Leases, Notebook, TokenStore
 from core.records import Entity, Operation, OperationKind, Record, Side
@@ -229,6 +230,10 @@ class ProviderSpec(Protocol):
 
     def connect(self, context: ConnectorContext) -> Connector:
         """Make a connector for one connection."""
+        ...
+
+    def receiver(self) -> EventReceiver:
+        """Return what takes the system's webhooks."""
         ...
 
     def templates(self) -> Mapping[Entity, list[dict[str, object]]]:

@@ -135,6 +135,15 @@ class Connections(StoreTokens):
         sealed = (await self.get_integration(integration_id)).webhook_secret
         return None if sealed is None else self._vault.decrypt(sealed)["secret"]
 
+    async def set_webhook_secret(self, integration_id: str, secret: str) -> None:
+        """Replace the secret with which the provider signs its webhooks. Raises NotFound."""
+        async with self._db.transaction() as session:
+            (await _live(session, integration_id)).webhook_secret = self._seal(secret)
+
+    async def secret(self, connection_id: str, key: str) -> str | None:
+        """Return one of a connection's secrets, whether it works or not. Raises NotFound."""
+        return self._credentials(await self._row(connection_id)).values.get(key)
+
     async def seed_alguna(self, base_url: str, api_key: str, webhook_secret: str | None = None) -> bool:
         """Store Alguna's connection from the settings: on the first start, and when the settings changed since then.
 

@@ -40,6 +40,10 @@ def digest(record: Record) -> str:
     return fingerprint([record.fields, record.parent_id, record.marker, record.deleted])
 
 
+HINT = "event"
+"""The reason of an inbox item that a vendor's event made."""
+
+
 @dataclass(frozen=True, slots=True)
 class StagedRecord:
     """A staged record with its row id, its link (None: none yet), its digest and the time it was read."""
@@ -224,7 +228,6 @@ async def ask(
             "side": side.value,
             "record_id": record_id,
             "reason": reason,
-            "delivery_id": None,
             "pass_id": None,
             "created_at": at,
         }
@@ -234,15 +237,25 @@ async def ask(
         await session.execute(insert(INBOX), rows)
 
 
-async def take_inbox(session: AsyncSession, scope: Scope, pass_id: str, limit: int) -> list[tuple[Side, str]]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A record to look at again. A `hint` comes from a vendor's event: the record may be as it is known."""
+
+    side: Side
+    record_id: str
+    hint: bool
+
+
+async def take_inbox(session: AsyncSession, scope: Scope, pass_id: str, limit: int) -> list[Asked]:
     """Take the waiting inbox items for a pass; until `done_inbox`, taking again gives the same ones."""
     mine = select(INBOX.c.id).where(scope.covers(INBOX), INBOX.c.pass_id == pass_id)
     if (await session.execute(mine.limit(1))).first() is None:
         waiting_items = select(INBOX.c.id).where(scope.covers(INBOX), INBOX.c.pass_id.is_(None))
         picked = waiting_items.order_by(INBOX.c.id).limit(limit)
         await session.execute(update(INBOX).where(INBOX.c.id.in_(picked)).values(pass_id=pass_id))
-    query = select(INBOX.c.side, INBOX.c.record_id).where(scope.covers(INBOX), INBOX.c.pass_id == pass_id)
-    return [(Side(row.side), row.record_id) for row in (await session.execute(query)).all()]
+    query = select(INBOX.c.side, INBOX.c.record_id, INBOX.c.reason)
+    rows = (await session.execute(query.where(scope.covers(INBOX), INBOX.c.pass_id == pass_id))).all()
+    return [Asked(Side(row.side), row.record_id, row.reason == HINT) for row in rows]
 
 
 async def done_inbox(session: AsyncSession, scope: Scope, pass_id: str) -> None:

@@ -18,11 +18,12 @@ from core.errors import NotFound
 from store import views
 from store.crypto import Vault
 from store.database import Database, upsert
+from store.scope import table_of
 from store.tables.webhooks import WebhookDelivery, WebhookEndpoint
 from store.types import utc_now
 
 OLD_SECRET_LIVES = timedelta(hours=24)
-_DELIVERIES = WebhookDelivery.__table__  # type: ignore[attr-defined]
+_DELIVERIES = table_of(WebhookDelivery)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connectors.alguna.connector import AlgunaConnector
+from connectors.alguna.events import AlgunaEvents
+from connectors.events import EventReceiver
 from connectors.protocols import Connector, ConnectorContext
 from core.records import Entity
 
@@ -19,6 +21,10 @@ class AlgunaProvider:
     def connect(self, context: ConnectorContext) -> Connector:
         """Make a connector for Alguna on behalf of one integration."""
         return AlgunaConnector(context)
+
+    def receiver(self) -> EventReceiver:
+        """Webhooks through Svix."""
+        return AlgunaEvents()
 
     def templates(self) -> Mapping[Entity, list[dict[str, object]]]:
         """Mappings belong to the provider on the other side."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connectors.events import EventReceiver
 from connectors.protocols import Connector, ConnectorContext
 from connectors.salesforce.connector import SalesforceConnector
+from connectors.salesforce.events import SalesforceEvents
 from connectors.salesforce.spec import FACTS
 from core.records import Entity
 
@@ -72,6 +74,10 @@ class SalesforceProvider:
     def connect(self, context: ConnectorContext) -> Connector:
         """Make a connector for one connection."""
         return SalesforceConnector(context)
+
+    def receiver(self) -> EventReceiver:
+        """Outbound messages."""
+        return SalesforceEvents()
 
     def templates(self) -> Mapping[Entity, list[dict[str, object]]]:
         """Return the default field mappings per entity."""

@@ -12,7 +12,18 @@ from starter.api.auth import BearerAuth
 from starter.api.idempotency import Idempotency
 from starter.api.limits import BodyLimit
 from starter.api.needs import BEARER, REFUSALS
-from starter.api.routes import configuration, inbox, integrations, keys, links, schedules, syncs, system, webhooks
+from starter.api.routes import (
+    configuration,
+    inbox,
+    integrations,
+    keys,
+    links,
+    receivers,
+    schedules,
+    syncs,
+    system,
+    webhooks,
+)
 from starter.services.backend import Backend
 
 _MODULES = (integrations, configuration, schedules, syncs, inbox, links, keys, webhooks)
@@ -45,6 +56,7 @@ def create_app(backend: Backend) -> FastAPI:
     app.state.backend = backend
     errors.install(app)
     app.include_router(system.router)
+    app.include_router(receivers.router, responses=REFUSALS)
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(BEARER)], responses=REFUSALS)
     return app

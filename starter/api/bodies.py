@@ -32,6 +32,12 @@ class NewIntegration(_Model):
     webhook_secret: Text | None = None
 
 
+class WebhookSecret(_Model):
+    """What checks the provider's events; without one, one is made."""
+
+    secret: Annotated[str, StringConstraints(strip_whitespace=True, min_length=16, max_length=1000)] | None = None
+
+
 class NewKey(_Model):
     """A key to make."""
 

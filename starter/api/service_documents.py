@@ -64,6 +64,14 @@ class ScheduleAnswer(Answer):
     missed: int
 
 
+class ReceiverAnswer(Answer):
+    """Where a provider sends its events, and the secret, which never shows again."""
+
+    id: str
+    url: str
+    secret: str
+
+
 class DeliveryAnswer(Answer):
     """One event on its way to one endpoint; `id` is sent as `webhook-id` with every attempt."""
 

@@ -10,18 +10,21 @@ from contextlib import contextmanager, suppress
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from runtime.settings import Settings, require
 from runtime.wiring import open_services
 from starter.api.app import create_app
 from starter.services.backend import Backend, StartFailedError
+from starter.services.receiving import remind
+from starter.services.refusals import Unavailable
 
 log = structlog.get_logger(__name__)
 
 WAIT_SECONDS = 120.0
 """How long Temporal is waited for at the start."""
 _DRAIN_SECONDS = 20
-_PURGE_SECONDS = 3600.0
+_TIDY_SECONDS = 60.0
 
 
 class _Server(uvicorn.Server):
@@ -82,8 +85,17 @@ async def _start(backend: Backend, server: uvicorn.Server, wait_seconds: float) 
         return False
     log.info("api_ready")
     while True:
+        await _tidy(backend)
+        await asyncio.sleep(_TIDY_SECONDS)
+
+
+async def _tidy(backend: Backend) -> None:
+    """Forget what is old, and nudge where a nudge was lost. A failure is for the next round."""
+    try:
         await backend.idempotency.purge()
-        await asyncio.sleep(_PURGE_SECONDS)
+        await remind(backend)
+    except (SQLAlchemyError, Unavailable):
+        log.warning("tidying_failed", exc_info=True)
 
 
 async def _result(starting: asyncio.Task[bool]) -> int:

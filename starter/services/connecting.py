@@ -16,6 +16,7 @@ from core.problems import did_you_mean
 from starter.services.backend import Backend
 from starter.services.configuring import document_of
 from starter.services.probing import check, take_apart
+from starter.services.receiving import kept
 from starter.services.refusals import Clash, Missing, invalid
 from starter.services.steering import cancel_workflow, signal_entities
 from store import listing, views
@@ -55,7 +56,7 @@ async def create(
             provider,
             checked.values,
             checked.account_id,
-            webhook_secret=webhook_secret,
+            webhook_secret=kept(provider, webhook_secret) if webhook_secret else None,
             limits=checked.limits,
         )
     except Duplicate as error:

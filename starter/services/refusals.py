@@ -31,6 +31,12 @@ class Invalid(Refused):
         super().__init__(first + more, problems)
 
 
+class NotTrusted(Refused):
+    """The call is not from whom it says."""
+
+    status = 401
+
+
 class Missing(Refused):
     """There is no such thing."""
 

@@ -242,6 +242,20 @@ class RequestRow(SQLModel, table=True):
     first_sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class Nudge(SQLModel, table=True):
+    """Whether an entity's writer was told that its inbox has events: once, until it takes them.
+
+    `number` counts the nudges and names the run of each.
+    """
+
+    __tablename__ = "nudges"
+
+    integration_id: str = Field(primary_key=True)
+    entity: str = Field(primary_key=True)
+    number: int = 0
+    outstanding_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class InboxItem(SQLModel, table=True):
     """A wish to look at one record again: an event, a retry, a resolution, a chosen record. The record is re-read.
 
@@ -257,7 +271,6 @@ class InboxItem(SQLModel, table=True):
     side: str
     record_id: str
     reason: str
-    delivery_id: str | None = Field(default=None, unique=True)
     direction: str | None = None
     pass_id: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)

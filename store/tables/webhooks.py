@@ -1,4 +1,4 @@
-"""Tables of outgoing webhooks: where events go, and what became of each delivery."""
+"""Tables of webhooks: what vendors told us; where our events go, and what became of each delivery."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ class WebhookEndpoint(SQLModel, table=True):
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     disabled_reason: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ReceivedEvent(SQLModel, table=True):
+    """An event that a vendor told, by its own id, so that the same one told again starts nothing."""
+
+    __tablename__ = "received_events"
+
+    source: str = Field(primary_key=True)
+    event_id: str = Field(primary_key=True)
+    received_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 
 class WebhookDelivery(SQLModel, table=True):

@@ -48,7 +48,8 @@ async def listed(world: World, query: str = "") -> dict[str, dict[str, Any]]:
 
 async def asked(world: World, entity: Entity = Entity.ACCOUNTS) -> set[tuple[Side, str]]:
     async with world.backend.db.transaction() as session:
-        return set(await staging.take_inbox(session, Scope(world.id, entity), "p", 100))
+        taken = await staging.take_inbox(session, Scope(world.id, entity), "p", 100)
+    return {(item.side, item.record_id) for item in taken}
 
 
 async def test_errors_say_what_is_wrong_and_what_resolves_it(world: World) -> None:

@@ -68,7 +68,7 @@ async def test_chosen_records_go_into_the_inbox(world: World) -> None:
     assert (await request_of(world, started["workflowId"])).mode is Mode.INBOX
     async with world.backend.db.transaction() as session:
         asked = await staging.take_inbox(session, Scope(world.id, Entity.ACCOUNTS), "p", 10)
-    assert asked == [(Side.EXTERNAL, "001A"), (Side.EXTERNAL, "001B")]
+    assert [(item.side, item.record_id) for item in asked] == [(Side.EXTERNAL, "001A"), (Side.EXTERNAL, "001B")]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Response
 
 from starter.api import documents
 from starter.api.answers import Json, listed
-from starter.api.bodies import ListQuery, NewIntegration, Reconnect, SchemaQuery
+from starter.api.bodies import ListQuery, NewIntegration, Reconnect, SchemaQuery, WebhookSecret
 from starter.api.needs import Named, Served
-from starter.services import connecting, running, systems
+from starter.api.service_documents import ReceiverAnswer
+from starter.services import connecting, receiving, running, systems
 from starter.services.refusals import invalid
 
 router = APIRouter(prefix="/integrations", tags=["integrations"])
@@ -61,6 +62,12 @@ async def reconnect(body: Reconnect, integration: Named, backend: Served) -> Res
     if body.credentials is None:
         raise invalid("credentials", "is required")
     return Json(await connecting.reconnect(backend, integration, body.credentials))
+
+
+@router.post("/{integration}/webhook-secret", response_model=ReceiverAnswer)
+async def set_webhook_secret(body: WebhookSecret, integration: Named, backend: Served) -> Response:
+    """Set the secret that checks the provider's events, and show the URL to give to the provider."""
+    return Json(await receiving.set_secret(backend, integration, body.secret))
 
 
 @router.post("/{integration}/pause", response_model=documents.IntegrationAnswer)

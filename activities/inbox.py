@@ -1,0 +1,56 @@
+"""Taking the inbox: the records that somebody asked to look at again are read, and staged for the merge.
+
+What people ask for (a retry, a resolution, chosen records) is staged whether it changed or not, with its linked
+partner. An event is only a hint: what is as it is known is counted and left, so that our own writes, which vendors
+tell us of too, cost one read of many records and nothing else (I5, I10).
+"""
+
+from __future__ import annotations
+
+from activities.engine import Engine, PassContext
+from activities.intake import take_in
+from activities.reading import read_records
+from core.records import Side
+from store import events, links, passes, staging
+from store.types import utc_now
+
+TAKEN_AT_ONCE = 500
+
+
+async def take_inbox(engine: Engine, context: PassContext) -> None:
+    """Take the inbox until it is empty or has given a slice's worth of work."""
+    staged = 0
+    while staged < engine.options.fetch_size:
+        taken = await _take_some(engine, context)
+        if taken is None:
+            return
+        staged += taken
+
+
+async def _take_some(engine: Engine, context: PassContext) -> int | None:
+    """Take some of the inbox; return how many records were staged, None when it was empty."""
+    scope, pass_id = context.scope, context.ref.pass_id
+    async with engine.db.transaction() as session:
+        # From now on an event nudges again: it may come after the rows that are taken here.
+        await events.taken(session, scope)
+        asked = await staging.take_inbox(session, scope, pass_id, TAKEN_AT_ONCE)
+    if not asked:
+        return None
+    wanted = {side: {item.record_id for item in asked if item.side is side and not item.hint} for side in Side}
+    async with engine.db.session() as session:
+        for side in Side:
+            for state in (await links.active(session, scope, side, sorted(wanted[side]))).values():
+                wanted[side.other].add(state.id_on(side.other))
+    hints = {side: {item.record_id for item in asked if item.side is side} - wanted[side] for side in Side}
+    found = {side: await read_records(context, side, sorted(wanted[side] | hints[side])) for side in Side}
+    at, staged = utc_now(), 0
+    async with engine.db.transaction() as session:
+        for side, records in found.items():
+            chosen = [record for record in records.values() if record.id in wanted[side]]
+            told = [record for record in records.values() if record.id in hints[side]]
+            staged += (await take_in(session, context, side, chosen, at=at, count=False, force=True)).staged
+            intake = await take_in(session, context, side, told, at=at)
+            await passes.add_counts(session, pass_id, intake.tally)
+            staged += intake.staged
+        await staging.done_inbox(session, scope, pass_id)
+    return staged

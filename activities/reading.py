@@ -1,0 +1,13 @@
+"""Reading records by id, as every step needs them."""
+
+from __future__ import annotations
+
+from activities.engine import PassContext
+from core.records import Record, Side
+
+
+async def read_records(context: PassContext, side: Side, ids: list[str]) -> dict[str, Record]:
+    """Read records of the pass's entity by id, with every path the plan needs."""
+    if not ids:
+        return {}
+    return await context.connectors[side].read(context.ref.entity, ids, context.plan.paths(side))
