@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from activities.decided import Decided, as_stored
 from activities.engine import PassContext
 from activities.filtering import outside_reason
 from activities.intake import revivable
+from core.causes import texts_of
 from core.merge import FieldBase, SideView, create
 from core.records import PARENT_OF, Entity, OperationKind, Side
 from core.values import Value
+from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState
-from store.passes import Ending, Trail
+from store.passes import Trail
 from store.staging import StagedRecord
 from store.writes import Planned, operation_key
 
@@ -28,8 +30,10 @@ def decide_alone(
 ) -> None:
     """Create the partner of a record that has none, park it, or say why not."""
     record, target = item.record, item.record.side.other
+    decided.unasked.append(f"{record.side}:{record.id}")
     if record.deleted:
-        decided.tally.add(target, "skipped")
+        decided.endings.append(_ending(item, "skipped", "deleted before it had a partner"))
+        decided.agreed[target].append(record.id)
         return
     if context.plan.filters.excludes(record):
         _skip(decided, item, outside_reason(record.side))
@@ -39,6 +43,7 @@ def decide_alone(
         return
     if not context.may_create(target):
         _skip(decided, item, "no partner found, and creating one is switched off or not possible")
+        decided.agreed[target].append(record.id)
         return
     parent_id: str | None = None
     if PARENT_OF.get(context.ref.entity) is not None:
@@ -57,15 +62,24 @@ def decide_alone(
 def _create(context: PassContext, decided: Decided, item: StagedRecord, parent_id: str | None, generation: int) -> None:
     record, target = item.record, item.record.side.other
     result = create(context.plan, record.side, SideView(record.fields, record.modified_at, record.modified_by_us))
+    decided.merged[target].append(record.id)
     if result.failures:
-        failure = result.failures[0]
-        ids = {"alguna_id": record.id, "external_id": None}
-        if record.side is Side.EXTERNAL:
-            ids = {"alguna_id": None, "external_id": record.id}
-        decided.failed.append(FailedRecord(target, record.id, failure=failure, **ids))
-        decided.remembered[record.side][record.id] = (item.digest, "error", failure.message)
-        decided.tally.add(target, "failed")
-        decided.endings.append(_ending(item, "failed", failure.message))
+        ours = record.side is Side.ALGUNA
+        for failure in result.failures:
+            decided.failed.append(
+                FailedRecord(
+                    target,
+                    record.id,
+                    record.id if ours else None,
+                    None if ours else record.id,
+                    failure,
+                    place=failure.field or "",
+                    digest=item.digest,
+                    texts=texts_of(record.fields),
+                )
+            )
+            decided.endings.append(_ending(item, "failed", failure.message, [failure.field or ""]))
+        decided.remembered[record.side][record.id] = (item.digest, "error", result.failures[0].message)
         return
     values = context.connectors[target].normalise(context.ref.entity, result.values)
     if context.ref.entity is Entity.ACCOUNTS and target is Side.ALGUNA and context.currency is not None:
@@ -91,7 +105,14 @@ def _create(context: PassContext, decided: Decided, item: StagedRecord, parent_i
         )
     )
     moves: list[dict[str, Value]] = [
-        {"field": name, "action": "create", "alguna": base.alguna, "external": base.external}
+        {
+            "field": name,
+            "action": "create",
+            "rule": "create",
+            "base": None,
+            "alguna": base.alguna,
+            "external": base.external,
+        }
         for name, base in pending.items()
     ]
     ours = record.side is Side.ALGUNA
@@ -117,12 +138,11 @@ def _unwritten(context: PassContext, target: Side, item: StagedRecord) -> dict[s
 def _skip(decided: Decided, item: StagedRecord, reason: str) -> None:
     record = item.record
     decided.remembered[record.side][record.id] = (item.digest, "skipped", reason)
-    decided.tally.add(record.side.other, "skipped")
     decided.endings.append(_ending(item, "skipped", reason))
 
 
-def _ending(item: StagedRecord, outcome: str, reason: str) -> Ending:
+def _ending(item: StagedRecord, outcome: str, reason: str, fields: Sequence[str] = ()) -> Ending:
     record = item.record
     if record.side is Side.ALGUNA:
-        return Ending(Side.EXTERNAL, outcome, alguna_id=record.id, reason=reason)
-    return Ending(Side.ALGUNA, outcome, external_id=record.id, reason=reason)
+        return Ending(Side.EXTERNAL, outcome, alguna_id=record.id, reason=reason, fields=fields)
+    return Ending(Side.ALGUNA, outcome, external_id=record.id, reason=reason, fields=fields)

@@ -12,9 +12,10 @@ from core.merge import FieldBase, adopt
 from core.records import Side
 from core.values import Value
 from store.conflicts import Question
+from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState
-from store.passes import Ending, Tally, Trail
+from store.passes import Tally, Trail
 from store.staging import StagedRecord
 from store.writes import Planned
 
@@ -48,6 +49,10 @@ class Decided:
     trails: list[Trail] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     parked: list[int] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+    """Subjects (`side:record id`) of which no match question is open any more."""
+    merged: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})
+    """Records whose every field was looked at: target side -> ids on the other."""
     agreed: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})
     """Records that need no write to a side: target side -> ids on the other. An error that was open is mended."""
 

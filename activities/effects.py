@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.engine import PassContext
 from core.errors import ErrorType, RecordFailure
 from core.records import OperationKind, Record, Side
-from store import conflicts, errors, links, passes, staging, writes
+from store import conflicts, endings, errors, links, passes, staging, writes
+from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState, NewLink
-from store.passes import Ending, Tally
+from store.passes import Tally
 from store.types import utc_now
 from store.writes import OpenOperation
 
@@ -65,11 +66,10 @@ async def store_effects(
     await _restage(session, context, effects)
     await errors.open_errors(session, scope, run_id, effects.failed, at)
     for target, source_ids in effects.reached.items():
-        await errors.close_errors(session, scope, target, source_ids)
+        await errors.close_errors(session, scope, target, source_ids, run_id, errors.of_writes())
         if source_ids and target is Side.EXTERNAL:
             await passes.note_written(session, pass_id)
-    await passes.record_endings(session, scope, pass_id, effects.endings, at)
-    await passes.add_counts(session, pass_id, effects.tally)
+    await endings.record(session, scope, pass_id, effects.endings, at, chunk=chunk, tally=effects.tally)
     await writes.supersede_links(session, pass_id, effects.undecided, Side.ALGUNA)
     await conflicts.reopen(session, scope, effects.undecided, at)
     await staging.ask(session, scope, effects.ask, "exists", at)

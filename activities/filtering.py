@@ -17,7 +17,7 @@ from core.filters import OnLeave
 from core.records import OperationKind, Record, Side
 from store import links, parting
 from store.links import LinkState
-from store.passes import Ending
+from store.endings import Ending
 from store.types import utc_now
 from store.writes import Planned, operation_key
 
@@ -57,8 +57,8 @@ def rests(context: PassContext, decided: Decided, pair: Pair) -> bool:
     decided.untroubled.append(str(link.id))
     for side in Side:
         decided.agreed[side].append(link.id_on(side.other))
-    decided.tally.add(target, "skipped")
-    decided.endings.append(Ending(target, "skipped", link.alguna_id, link.external_id, outside_reason(left)))
+    for side in {target, *(side.other for side in pair.staged)}:
+        decided.endings.append(Ending(side, "skipped", link.alguna_id, link.external_id, outside_reason(left)))
     return True
 
 

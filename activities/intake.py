@@ -15,7 +15,7 @@ from core.matching import Keyed, keys_of
 from core.merge import adopt
 from core.records import Record, Side
 from core.values import Value
-from store import links, staging
+from store import endings, links, staging
 from store.links import LinkState
 from store.passes import Tally
 
@@ -56,6 +56,8 @@ async def take_in(
     confirmed: list[LinkState] = []
     staged: list[tuple[Record, int | None]] = []
     keyed: list[Keyed] = []
+    skipped: list[str] = []
+    unchanged: list[str] = []
     for record in unique.values():
         state = linked.get(record.id)
         if state is not None:
@@ -65,20 +67,20 @@ async def take_in(
             if force or moves:
                 staged.append((record, state.id))
             elif state.outside:
-                intake.skipped += 1
+                skipped.append(record.id)
             else:
-                intake.unchanged += 1
+                unchanged.append(record.id)
             continue
         if record.id in parted.rejoined:
             staged.append((record, parted.rejoined[record.id]))
             continue
         tomb = buried.get(record.id)
         if record.id in parted.apart or (tomb is not None and not revivable(tomb) and not force):
-            intake.skipped += 1
+            skipped.append(record.id)
             continue
         seen = known.get(record.id)
         if not force and (record.deleted or _is_settled(context, seen, record)):
-            intake.skipped += 1
+            skipped.append(record.id)
             continue
         staged.append((record, None))
         keyed.append(Keyed(side, record.id, keys_of(record, context.plan.matching)))
@@ -86,10 +88,18 @@ async def take_in(
     await staging.put(session, context.scope, staged, read_at=at)
     await links.put_keys(session, context.scope, keyed)
     intake.staged = len(staged)
+    intake.unchanged, intake.skipped = len(unchanged), len(skipped)
     if count:
-        intake.tally.add(side.other, "unchanged", intake.unchanged)
-        intake.tally.add(side.other, "skipped", intake.skipped)
+        known_otherwise = await _counted_elsewhere(session, context, side, [*unchanged, *skipped])
+        for outcome, ids in (("unchanged", unchanged), ("skipped", skipped)):
+            intake.tally.add(side.other, outcome, len(set(ids) - known_otherwise))
     return intake
+
+
+async def _counted_elsewhere(session: AsyncSession, context: PassContext, side: Side, ids: Sequence[str]) -> set[str]:
+    """Records that this pass was asked to look at anyway: they end, or have ended, by themselves (I6)."""
+    waiting = await staging.waiting_ids(session, context.scope, side, ids)
+    return waiting | await endings.ended(session, context.ref.pass_id, side.other, ids)
 
 
 def revivable(tomb: LinkState) -> bool:

@@ -21,10 +21,11 @@ from core.matching import Ambiguity, Keyed, MatchOutcome, keys_of
 from core.matching import match as match_keys
 from core.records import Record, Side
 from core.values import is_blank
-from store import conflicts, links, passes, staging
+from store import conflicts, endings, links, passes, staging
 from store.conflicts import Question
+from store.endings import Ending
 from store.links import NewLink
-from store.passes import Ending, Tally
+from store.passes import Tally
 from store.staging import StagedRecord
 from store.types import utc_now
 
@@ -232,7 +233,7 @@ async def _ask_external(
 async def _store(session: AsyncSession, context: PassContext, chunk: ChunkRef, findings: Findings) -> None:
     """Link the pairs, pull their partners into the chunk, and set the ambiguous and the skipped aside."""
     await _store_pairs(session, context, chunk, findings)
-    tally, endings = Tally(), list[Ending]()
+    ended = list[Ending]()
     set_aside: list[tuple[Side, str, str, str]] = [
         (item.side, item.id, "conflict", f"{len(item.candidates)} candidates") for item in findings.ambiguous
     ]
@@ -250,19 +251,14 @@ async def _store(session: AsyncSession, context: PassContext, chunk: ChunkRef, f
                 continue
             remembered[record_id] = (staged[record_id].digest, outcome, reason)
             ids_of = {"alguna_id" if side is Side.ALGUNA else "external_id": record_id}
-            endings.append(Ending(side.other, outcome, reason=reason, **ids_of))
-            if outcome == "skipped":
-                tally.add(side.other, outcome)
-            else:
-                tally.note("conflicts")
+            ended.append(Ending(side.other, outcome, reason=reason, **ids_of))
         await links.remember_unlinked(session, context.scope, side, remembered, context.config_version)
         await staging.drop(session, [item.row_id for item in staged.values()])
     run_id = context.ref.run_ids[0] if context.ref.run_ids else None
     await conflicts.put(session, context.scope, [_question(item) for item in findings.ambiguous], run_id, utc_now())
     answered = [f"{side}:{record_id}" for side, record_id in findings.skipped] + findings.created
     await conflicts.close(session, context.scope, "match", answered, "resolved")
-    await passes.record_endings(session, context.scope, context.ref.pass_id, endings, utc_now())
-    await passes.add_counts(session, context.ref.pass_id, tally)
+    await endings.record(session, context.scope, context.ref.pass_id, ended, utc_now(), chunk=chunk.number)
 
 
 async def _store_pairs(session: AsyncSession, context: PassContext, chunk: ChunkRef, findings: Findings) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from activities.auditing import trails_of
 from activities.decided import Decided, Pair, as_stored
 from activities.engine import PassContext
 from activities.filtering import rests
+from core.causes import texts_of
 from core.enums import OnDelete
 from core.errors import RecordFailure
-from core.merge import Action, Choice, Custom, Decision, MergeResult, SideView, merge
+from core.merge import Action, Choice, Custom, MergeResult, SideView, merge
 from core.records import OperationKind, Side
-from core.values import Value
+from core.values import Value, fingerprint
 from store.conflicts import Question
+from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState
-from store.passes import Ending, Trail
 from store.staging import StagedRecord
 from store.writes import Planned, operation_key
 
@@ -34,6 +36,7 @@ def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
             return
         # The deletion is ignored, the other side's change is not: its write will find what `onNotFound` is for.
         del pair.staged[gone]
+        decided.endings.append(_ending(link, gone.other, "skipped", f"deleted on the {gone} side, which is ignored"))
     views = {side: _view(link, side, pair.staged.get(side)) for side in Side}
     step = {side: context.facts[side].modified_step for side in Side}
     result = merge(context.plan, views[Side.ALGUNA], views[Side.EXTERNAL], link.base, step=step)
@@ -42,16 +45,29 @@ def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
         result = merge(context.plan, views[Side.ALGUNA], views[Side.EXTERNAL], link.base, choices=chosen, step=step)
     planned = _writes(context, pair, result)
     decided.planned += planned
+    decided.trails += trails_of(context, pair, result, views, planned)
+    digest = _digest(context, link, views)
     link.base.update(result.settled)
     _note_waiting(context, link, result, views)
     decided.links.append(link)
-    _judge(context, decided, link, result, views)
+    _judge(context, decided, link, result, views, digest)
+    _end(decided, pair, result, planned)
+    for target in Side:
+        decided.merged[target].append(link.id_on(target.other))
     if not result.conflicts:
         (decided.answered if chosen else decided.untroubled).append(str(link.id))
     if not planned and result.quiet:
-        decided.tally.add(Side.EXTERNAL, "unchanged")
         for target in Side:
             decided.agreed[target].append(link.id_on(target.other))
+
+
+def _digest(context: PassContext, link: LinkState, views: Mapping[Side, SideView]) -> str:
+    """What both records hold in their mapped fields, whether they were read now or before."""
+    held: list[list[Value]] = []
+    for item in context.plan.fields:
+        base = link.base.get(item.alguna_field)
+        held.append([views[side].fields.get(item.name(side), base.value(side) if base else None) for side in Side])
+    return fingerprint(held)
 
 
 def _view(link: LinkState, side: Side, staged: StagedRecord | None) -> SideView:
@@ -146,37 +162,49 @@ def _judge(
     link: LinkState,
     result: MergeResult,
     views: Mapping[Side, SideView],
+    digest: str,
 ) -> None:
-    """Count, audit, and open what a person must see."""
-    if result.decisions:
-        decided.trails.append(Trail(link.alguna_id, link.external_id, [_trail(item) for item in result.decisions]))
+    """Open what a person must see."""
     for failure in result.failures:
         target = _failing_target(context, failure)
-        decided.failed.append(FailedRecord(target, link.id_on(target.other), link.alguna_id, link.external_id, failure))
-        decided.tally.add(target, "failed")
-        decided.endings.append(
-            Ending(target, "failed", link.alguna_id, link.external_id, failure.message, [failure.field or ""])
+        decided.failed.append(
+            FailedRecord(
+                target,
+                link.id_on(target.other),
+                link.alguna_id,
+                link.external_id,
+                failure,
+                place=failure.field or "",
+                digest=digest,
+                texts=texts_of(views[target.other].fields),
+            )
         )
+        decided.endings.append(_ending(link, target, "failed", failure.message, [failure.field or ""]))
     drift = [item for item in result.decisions if item.action is Action.DRIFT]
     if drift:
         decided.tally.note("drift", len(drift))
     if result.conflicts:
         decided.questions.append(_question(context, link, result, views))
-        decided.tally.note("conflicts")
+
+
+def _end(decided: Decided, pair: Pair, result: MergeResult, planned: Sequence[Planned]) -> None:
+    """End the records that need no write: as unchanged, or as waiting for a person."""
+    targets = {side.other for side in pair.staged}
+    if result.conflicts:
         names = [item.field for item in result.conflicts]
-        decided.endings.append(Ending(Side.EXTERNAL, "conflict", link.alguna_id, link.external_id, fields=names))
+        targets.add(Side.EXTERNAL)
+        decided.endings += [_ending(pair.link, target, "conflict", None, names) for target in Side if target in targets]
+        return
+    writing = {item.target for item in planned}
+    decided.endings += [
+        _ending(pair.link, target, "unchanged") for target in Side if target in targets and target not in writing
+    ]
 
 
-def _trail(item: Decision) -> dict[str, Value]:
-    base = item.base
-    return {
-        "field": item.field,
-        "action": item.action.value,
-        "rule": item.rule,
-        "base": [base.alguna, base.external] if base else None,
-        "alguna": item.alguna,
-        "external": item.external,
-    }
+def _ending(
+    link: LinkState, target: Side, outcome: str, reason: str | None = None, fields: Sequence[str] = ()
+) -> Ending:
+    return Ending(target, outcome, link.alguna_id, link.external_id, reason, fields)
 
 
 def _failing_target(context: PassContext, failure: RecordFailure) -> Side:
@@ -230,5 +258,4 @@ def _deleted(context: PassContext, decided: Decided, link: LinkState, side: Side
         return
     if policy is not OnDelete.IGNORE:
         decided.unlinked.append(link.id)
-    decided.tally.add(target, "skipped")
-    decided.endings.append(Ending(target, "skipped", link.alguna_id, link.external_id, reason))
+    decided.endings.append(_ending(link, target, "skipped", reason))

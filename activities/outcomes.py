@@ -14,15 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.effects import Effects, store_effects
 from activities.engine import PassContext
 from connectors.protocols import WriteResult, WriteStatus
+from core.causes import texts_of
 from core.enums import OnNotFound
 from core.errors import ErrorType, RecordFailure
 from core.merge import FieldBase, adopt
 from core.records import Operation, OperationKind, Record, Side
-from core.values import Value
+from core.values import Value, fingerprint
 from store import links
+from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState, NewLink
-from store.passes import Ending
 from store.types import utc_now
 from store.writes import OpenOperation
 
@@ -118,7 +119,6 @@ def _done(
         link.marked = link.marked or context.plan.marker in operation.values
         _settle_ahead(context, link, base)
     outcome = _OUTCOME[operation.kind]
-    effects.tally.add(operation.target, outcome)
     effects.endings.append(Ending(operation.target, outcome, alguna_id, external_id, fields=sorted(operation.values)))
 
 
@@ -180,9 +180,16 @@ def _failed(
     source = operation.target.other
     alguna_id, external_id = _pair(operation, operation.target_id)
     effects.failed.append(
-        FailedRecord(operation.target, operation.source_id, alguna_id or None, external_id or None, failure)
+        FailedRecord(
+            operation.target,
+            operation.source_id,
+            alguna_id or None,
+            external_id or None,
+            failure,
+            digest=_digest(item, link),
+            texts=texts_of(operation.values),
+        )
     )
-    effects.tally.add(operation.target, "failed")
     effects.endings.append(
         Ending(
             operation.target, "failed", alguna_id or None, external_id or None, failure.message, [failure.field or ""]
@@ -197,6 +204,12 @@ def _failed(
         # A person's own value that one side refuses must not reach the other alone: the question is asked again.
         effects.undecided.append(link.id)
         effects.ask.append((Side.EXTERNAL, link.external_id))
+
+
+def _digest(item: OpenOperation, link: LinkState | None) -> str:
+    """What a failed write stands for: its values, what they were to replace, and what both sides agreed on before."""
+    agreed = {name: [base.alguna, base.external] for name, base in link.base.items()} if link else {}
+    return fingerprint([dict(item.operation.values), dict(item.operation.expected), agreed])
 
 
 def _goes_to_both(context: PassContext, item: OpenOperation) -> bool:

@@ -16,7 +16,7 @@ from activities.decided import Decided, Pair
 from activities.engine import Engine, PassContext
 from activities.merging import decide_pair
 from core.records import PARENT_OF, Record, Side
-from store import conflicts, errors, links, parting, passes, staging, writes
+from store import conflicts, endings, errors, links, parting, passes, staging, writes
 from store.links import LinkState
 from store.scope import Scope
 from store.staging import StagedRecord
@@ -124,14 +124,16 @@ async def _store(engine: Engine, context: PassContext, chunk: ChunkRef, decided:
         settled = [subject for subject in decided.answered if subject not in writing]
         closed = await conflicts.close(session, scope, "fields", settled, "resolved")
         closed += await conflicts.close(session, scope, "fields", decided.untroubled, "closed")
+        closed += await conflicts.close(session, scope, "match", decided.unasked, "closed")
         await errors.open_errors(session, scope, run_id, decided.failed, at)
-        for target, source_ids in decided.agreed.items():
-            await errors.close_errors(session, scope, target, source_ids)
+        for target in Side:
+            await errors.close_errors(session, scope, target, decided.agreed[target], run_id)
+            mended = errors.of_fields_before(at)
+            await errors.close_errors(session, scope, target, decided.merged[target], run_id, mended)
         for side, kept in decided.remembered.items():
             await links.remember_unlinked(session, scope, side, kept, context.config_version)
-        await passes.record_endings(session, scope, pass_id, decided.endings, at)
+        await endings.record(session, scope, pass_id, decided.endings, at, chunk=chunk.number, tally=decided.tally)
         await passes.record_trails(session, scope, pass_id, decided.trails, at)
-        await passes.add_counts(session, pass_id, decided.tally)
         await staging.park(session, decided.parked)
         await passes.set_chunk_state(session, pass_id, chunk.number, TRANSFORMED)
         if not decided.planned:

@@ -1,99 +1,178 @@
-"""Record errors: open until the record syncs or a person ignores them."""
+"""Record errors: open until the record syncs or a person ignores them.
+
+An error of a field that cannot be carried over and one of a refused write are rows of their own (`place`), so that a
+write of the other fields does not hide what still fails.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.errors import HINTS, RecordFailure
+from core.causes import cause_of, retry_after
+from core.errors import HINTS, ErrorType, RecordFailure
 from core.records import Side
-from store.database import chunked
+from store.database import chunked, upsert
 from store.scope import Scope, table_of
 from store.tables.runs import RecordError
+from store.tables.sync import InboxItem
 
-ERRORS = table_of(RecordError)
+ERRORS, INBOX = table_of(RecordError), table_of(InboxItem)
 MESSAGE_LIMIT = 2_000
+UNRESOLVED = ("open", "retrying", "ignored")
+_KEYS = ("integration_id", "entity", "target", "source_id", "place")
 
 
 @dataclass(frozen=True, slots=True)
 class FailedRecord:
-    """A record that could not be brought to `target`, and why. `source_id` is its id on the other side."""
+    """A record that could not be brought to `target`, and why. `source_id` is its id on the other side.
+
+    `place` is the field whose value could not be carried over, or "" for a write that was refused. `digest` stands for
+    what the record held; `texts` are its own values, which are no part of the cause.
+    """
 
     target: Side
     source_id: str
     alguna_id: str | None
     external_id: str | None
     failure: RecordFailure
+    place: str = ""
+    digest: str = ""
+    texts: Collection[str] = ()
 
-
-def group_of(failure: RecordFailure) -> str:
-    """The root cause that errors share: type, vendor code, field, and the message without its particular values."""
-    plain = re.sub(r"['\"][^'\"]*['\"]|\b\w*\d\w*\b", "…", failure.message)
-    return "|".join([failure.type.value, failure.vendor_code or "", failure.field or "", plain[:120]])
+    @property
+    def group(self) -> str:
+        """The key of the root cause."""
+        return cause_of(self.failure, self.texts)
 
 
 async def open_errors(
     session: AsyncSession, scope: Scope, run_id: str | None, failed: Sequence[FailedRecord], at: datetime
 ) -> None:
-    """Open an error per record and target, or count another attempt of the one that is known."""
-    if not failed:
-        return
-    rows = [
-        {
-            **scope.columns(),
-            "target": item.target.value,
-            "source_id": item.source_id,
-            "alguna_id": item.alguna_id,
-            "external_id": item.external_id,
-            "run_id": run_id,
-            "type": item.failure.type.value,
-            "field": item.failure.field,
-            # PostgreSQL's text holds no NUL, and vendors quote whatever they were sent.
-            "message": item.failure.message[:MESSAGE_LIMIT].replace("\0", ""),
-            "hint": HINTS[item.failure.type],
-            "vendor_code": item.failure.vendor_code,
-            "group": group_of(item.failure),
-            "attempts": 1,
-            "status": "open",
-            "reason": None,
-            "next_retry_at": None,
-            "created_at": at,
-            "seen_at": at,
-        }
-        for item in failed
-    ]
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    new = dialect.insert(ERRORS)
-    renewed = ["alguna_id", "external_id", "run_id", "type", "field", "message", "hint", "vendor_code", "group"]
-    statement = new.on_conflict_do_update(
-        index_elements=["integration_id", "entity", "target", "source_id"],
-        set_={
-            **{name: new.excluded[name] for name in [*renewed, "status", "reason", "next_retry_at", "seen_at"]},
-            "attempts": ERRORS.c.attempts + 1,
-        },
-    )
-    await (await session.connection()).execute(statement, rows)
+    """Open an error per record, target and place, or count another attempt of the one that is known.
+
+    An ignored error stays ignored while the record and the cause are the same.
+    """
+    known = await _known(session, scope, failed)
+    rows = {}
+    for item in failed:
+        key = (item.target.value, item.source_id, item.place)
+        rows[key] = _row(scope, run_id, item, known.get(key), at)
+    renewed = [name for row in list(rows.values())[:1] for name in row if name not in _KEYS]
+    await upsert(session, ERRORS, list(rows.values()), _KEYS, renewed)
 
 
-async def close_errors(session: AsyncSession, scope: Scope, target: Side, source_ids: Collection[str]) -> None:
-    """Close the errors of records that reached the target."""
-    if source_ids:
+async def _known(
+    session: AsyncSession, scope: Scope, failed: Sequence[FailedRecord]
+) -> dict[tuple[str, str, str], RecordError]:
+    known: dict[tuple[str, str, str], RecordError] = {}
+    for part in chunked(sorted({item.source_id for item in failed})):
+        query = select(RecordError).where(scope.covers(ERRORS), ERRORS.c.source_id.in_(part))
+        for row in (await session.execute(query)).scalars():
+            known[row.target, row.source_id, row.place] = row
+    return known
+
+
+def _row(
+    scope: Scope, run_id: str | None, item: FailedRecord, known: RecordError | None, at: datetime
+) -> dict[str, Any]:
+    failure, group = item.failure, item.group
+    again = known is not None and known.status != "resolved"
+    ignored = known is not None and (known.status, known.digest, known.group) == ("ignored", item.digest, group)
+    attempts = known.attempts + 1 if known is not None and again else 1
+    delay = None if ignored else retry_after(failure.type, attempts)
+    return {
+        **scope.columns(),
+        "target": item.target.value,
+        "source_id": item.source_id,
+        "place": item.place,
+        "alguna_id": item.alguna_id,
+        "external_id": item.external_id,
+        "run_id": run_id,
+        "type": failure.type.value,
+        "field": failure.field,
+        # PostgreSQL's text holds no NUL, and vendors quote whatever they were sent.
+        "message": failure.message[:MESSAGE_LIMIT].replace("\0", ""),
+        "hint": HINTS[failure.type],
+        "vendor_code": failure.vendor_code,
+        "group": group.replace("\0", ""),
+        "attempts": attempts,
+        "status": "ignored" if ignored else "open",
+        "reason": known.reason if known is not None and ignored else None,
+        "digest": item.digest,
+        "resolved_by": None,
+        "next_retry_at": at + delay if delay is not None else None,
+        "created_at": known.created_at if known is not None and again else at,
+        "seen_at": at,
+    }
+
+
+async def close_errors(
+    session: AsyncSession,
+    scope: Scope,
+    target: Side,
+    source_ids: Collection[str],
+    run_id: str | None,
+    *conditions: ColumnElement[bool],
+) -> None:
+    """Close the errors of records that reached the target (those that meet `conditions`), and note the run."""
+    for part in chunked(sorted(source_ids)):
         await session.execute(
             update(ERRORS)
             .where(
                 scope.covers(ERRORS),
                 ERRORS.c.target == target.value,
-                ERRORS.c.source_id.in_(list(source_ids)),
-                ERRORS.c.status.in_(["open", "retrying"]),
+                ERRORS.c.source_id.in_(part),
+                ERRORS.c.status.in_(UNRESOLVED),
+                *conditions,
             )
-            .values(status="resolved")
+            .values(status="resolved", resolved_by=run_id, next_retry_at=None)
         )
+
+
+def of_writes() -> ColumnElement[bool]:
+    """The errors of refused writes."""
+    return ERRORS.c.place == ""
+
+
+def of_fields_before(at: datetime) -> ColumnElement[bool]:
+    """The errors of single fields that were last seen before this merge: it found nothing wrong with them."""
+    return (ERRORS.c.place != "") & (ERRORS.c.seen_at < at)
+
+
+async def settle_retries(session: AsyncSession, scope: Scope) -> None:
+    """At the end of a pass: what was tried again and neither failed nor synced is open again."""
+    asked = select(INBOX.c.record_id).where(scope.covers(INBOX))
+    await session.execute(
+        update(ERRORS)
+        .where(
+            scope.covers(ERRORS),
+            ERRORS.c.status == "retrying",
+            ERRORS.c.source_id.not_in(asked),
+        )
+        .values(status="open")
+    )
+
+
+async def due(session: AsyncSession, scope: Scope, at: datetime, limit: int) -> list[RecordError]:
+    """The open errors that time may have mended, and whose next attempt is due; the longest due first."""
+    query = select(RecordError).where(scope.covers(ERRORS), ERRORS.c.status == "open", ERRORS.c.next_retry_at <= at)
+    return list((await session.execute(query.order_by(ERRORS.c.next_retry_at).limit(limit))).scalars())
+
+
+async def postpone(session: AsyncSession, rows: Sequence[RecordError], at: datetime) -> None:
+    """Note when errors that are tried now are due once more, should this attempt come to nothing at all."""
+    later = [
+        {"row": row.id, "due": at + delay} for row in rows if (delay := retry_after(ErrorType(row.type), row.attempts))
+    ]
+    if later:
+        statement = update(ERRORS).where(ERRORS.c.id == bindparam("row")).values(next_retry_at=bindparam("due"))
+        await (await session.connection()).execute(statement, later)
 
 
 async def count_open_errors(session: AsyncSession, scope: Scope) -> int:
@@ -120,38 +199,55 @@ async def counts_of_run(session: AsyncSession, run_id: str) -> dict[str, int]:
     return {kind: int(number) for kind, number in (await session.execute(query.group_by(ERRORS.c.type))).all()}
 
 
-async def retryable(
-    session: AsyncSession,
-    integration_id: str,
-    *,
-    ids: Collection[int] | None = None,
-    run_id: str | None = None,
-    types: Collection[str] | None = None,
-) -> Sequence[RecordError]:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which errors are meant: all where nothing is said, else those that meet everything that is."""
+
+    ids: Collection[int] | None = None
+    run_id: str | None = None
+    types: Collection[str] | None = None
+    groups: Collection[str] | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """The conditions of a query."""
+        chosen: Mapping[Any, Collection[Any] | None] = {
+            ERRORS.c.id: self.ids,
+            ERRORS.c.run_id: None if self.run_id is None else [self.run_id],
+            ERRORS.c.type: self.types,
+            ERRORS.c.group: self.groups,
+        }
+        return (column.in_(list(wanted)) for column, wanted in chosen.items() if wanted is not None)
+
+
+async def retryable(session: AsyncSession, integration_id: str, chosen: Chosen) -> Sequence[RecordError]:
     """The errors that a person wants to be tried again: those open; of those named, the ignored ones too."""
-    query = select(RecordError).where(ERRORS.c.integration_id == integration_id)
-    if ids is None:
-        query = query.where(ERRORS.c.status == "open")
-    else:
-        query = query.where(ERRORS.c.id.in_(list(ids)), ERRORS.c.status.in_(["open", "ignored"]))
-    if run_id is not None:
-        query = query.where(ERRORS.c.run_id == run_id)
-    if types is not None:
-        query = query.where(ERRORS.c.type.in_(list(types)))
+    status = ["open"] if chosen.ids is None else ["open", "ignored"]
+    query = select(RecordError).where(
+        ERRORS.c.integration_id == integration_id, ERRORS.c.status.in_(status), *chosen.conditions()
+    )
     return (await session.execute(query.order_by(ERRORS.c.id))).scalars().all()
 
 
-async def set_status(
-    session: AsyncSession, ids: Collection[int], status: str, *, was: Collection[str], reason: str | None = None
-) -> int:
-    """Move errors to `status` if they have one of the statuses in `was`; return how many moved."""
-    moved = 0
+async def ignore(session: AsyncSession, integration_id: str, chosen: Chosen, reason: str) -> int:
+    """Close errors without syncing their records, until these change; return how many."""
+    statement = (
+        update(ERRORS)
+        .where(
+            ERRORS.c.integration_id == integration_id,
+            ERRORS.c.status.in_(["open", "retrying"]),
+            *chosen.conditions(),
+        )
+        .values(status="ignored", reason=reason, next_retry_at=None)
+        .returning(ERRORS.c.id)
+    )
+    return len((await session.execute(statement)).all())
+
+
+async def set_status(session: AsyncSession, ids: Collection[int], status: str, *, was: Collection[str]) -> None:
+    """Move errors to `status` if they have one of the statuses in `was`."""
     for part in chunked(sorted(ids)):
-        statement = (
+        await session.execute(
             update(ERRORS)
             .where(ERRORS.c.id.in_(list(part)), ERRORS.c.status.in_(list(was)))
-            .values(status=status, reason=reason)
-            .returning(ERRORS.c.id)
+            .values(status=status, reason=None)
         )
-        moved += len((await session.execute(statement)).all())
-    return moved

@@ -104,9 +104,11 @@ async def list_outcomes(
     entity: str | None = None,
     outcome: str | None = None,
 ) -> Part[Outcome]:
-    """How the records of a run ended, in the order they did."""
+    """How the records of a run ended, in the order they did; those without any change only when asked for."""
     mine = select(RUN_PASSES.c.pass_id).where(RUN_PASSES.c.run_id == run_id)
     query = _where(select(Outcome).where(OUTCOMES.c.pass_id.in_(mine)), entity=entity, outcome=outcome)
+    if outcome is None:
+        query = query.where(OUTCOMES.c.outcome != "unchanged")
     return await _part(session, query.order_by(OUTCOMES.c.id), limit, offset)
 
 

@@ -1,4 +1,4 @@
-"""Passes, their reads and cursors, and how each record of a pass ended."""
+"""Passes, their counts, reads and cursors, and the audit trail of their merges."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from core.records import Entity, Side
 from core.values import Value
 from store.database import upsert
 from store.scope import Scope, table_of
-from store.tables.runs import Audit, Outcome, Pass, RunPass
+from store.tables.runs import Audit, Pass, RunPass
 from store.tables.sync import Chunk, Cursor, Reading, SharedScan
 
-PASSES, RUN_PASSES, OUTCOMES, AUDIT = table_of(Pass), table_of(RunPass), table_of(Outcome), table_of(Audit)
+PASSES, RUN_PASSES, AUDIT = table_of(Pass), table_of(RunPass), table_of(Audit)
 CURSORS, READINGS, CHUNKS = table_of(Cursor), table_of(Reading), table_of(Chunk)
 
 
@@ -38,18 +38,6 @@ class Tally:
         """Count something that is no outcome of its own (linked, conflicts, parked, drift)."""
         if number:
             self.plain[name] = self.plain.get(name, 0) + number
-
-
-@dataclass(slots=True)
-class Ending:
-    """How one record ended, for the run's list of records. `target` is the side it was on its way to."""
-
-    target: Side
-    outcome: str
-    alguna_id: str | None = None
-    external_id: str | None = None
-    reason: str | None = None
-    fields: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -109,6 +97,8 @@ async def has_read(session: AsyncSession, pass_id: str) -> bool:
 
 async def add_counts(session: AsyncSession, pass_id: str, tally: Tally, calls: Mapping[str, int] | None = None) -> None:
     """Add counts and API calls to a pass."""
+    if not tally.outcomes and not tally.plain and not calls:
+        return
     known = await session.get(Pass, pass_id, with_for_update=True, populate_existing=True)
     if known is None:
         return
@@ -124,28 +114,6 @@ async def add_counts(session: AsyncSession, pass_id: str, tally: Tally, calls: M
     if calls:
         known.calls = {side: known.calls.get(side, 0) + calls.get(side, 0) for side in {*known.calls, *calls}}
     session.add(known)
-
-
-async def record_endings(
-    session: AsyncSession, scope: Scope, pass_id: str, endings: Sequence[Ending], at: datetime
-) -> None:
-    """Keep how records ended."""
-    rows = [
-        {
-            "pass_id": pass_id,
-            "entity": scope.entity.value,
-            "target": ending.target.value,
-            "alguna_id": ending.alguna_id,
-            "external_id": ending.external_id,
-            "outcome": ending.outcome,
-            "reason": ending.reason,
-            "fields": list(ending.fields),
-            "at": at,
-        }
-        for ending in endings
-    ]
-    if rows:
-        await session.execute(insert(OUTCOMES), rows)
 
 
 async def record_trails(

@@ -151,6 +151,19 @@ async def find(session: AsyncSession, scope: Scope, side: Side, ids: Collection[
     return {row.record_id: _staged(scope, row) for row in (await session.execute(query)).all()}
 
 
+async def waiting_ids(session: AsyncSession, scope: Scope, side: Side, ids: Collection[str]) -> set[str]:
+    """Which of these records of one side are staged and not parked."""
+    if not ids:
+        return set()
+    query = select(STAGED.c.record_id).where(
+        scope.covers(STAGED),
+        STAGED.c.side == side.value,
+        STAGED.c.state == "pending",
+        STAGED.c.record_id.in_(list(ids)),
+    )
+    return {row.record_id for row in (await session.execute(query)).all()}
+
+
 async def link(session: AsyncSession, links: Mapping[int, int]) -> None:
     """Tell staged rows which link they belong to: staged row id -> link id."""
     rows = [{"row": row_id, "link": link_id} for row_id, link_id in links.items()]

@@ -92,6 +92,7 @@ def error(row: RecordError) -> JsonObject:
         "nextRetryAt": time(row.next_retry_at),
         "status": row.status,
         "reason": row.reason,
+        "resolvedBy": row.resolved_by,
         "group": row.group,
         "firstSeenAt": time(row.created_at),
         "lastSeenAt": time(row.seen_at),

@@ -100,6 +100,7 @@ class RetryErrors(_Model):
     error_ids: list[Text] | None = Field(default=None, min_length=1, max_length=MOST_IDS)
     sync_id: Text | None = None
     types: list[ErrorType] | None = Field(default=None, min_length=1)
+    groups: list[Text] | None = Field(default=None, min_length=1, max_length=MOST_IDS)
 
     @field_validator("error_ids", mode="before")
     @classmethod
@@ -109,6 +110,12 @@ class RetryErrors(_Model):
 
 class IgnoreError(_Model):
     """Why an error is ignored."""
+
+    reason: Text
+
+
+class IgnoreErrors(RetryErrors):
+    """Which errors to ignore, and why; at least one of the choices must be made."""
 
     reason: Text
 
@@ -159,6 +166,14 @@ class ErrorsQuery(ListQuery):
     type: ErrorType | None = None
     entity: Entity | None = None
     sync_id: str | None = None
+
+
+class GroupsQuery(ListQuery):
+    """Filters of the errors' root causes."""
+
+    status: Literal["open", "retrying", "resolved", "ignored"] | None = "open"
+    type: ErrorType | None = None
+    entity: Entity | None = None
 
 
 class ConflictsQuery(ListQuery):

@@ -210,6 +210,7 @@ class ErrorAnswer(Answer):
     next_retry_at: str | None
     status: str
     reason: str | None
+    resolved_by: str | None
     group: str
     first_seen_at: str
     last_seen_at: str

@@ -1,12 +1,13 @@
-"""Runs: started by a person, canceled, paused and resumed; errors tried again or ignored; the history."""
+"""Runs: started by a person, canceled, paused and resumed; the history."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError
 
 from activities.contracts import Mode
@@ -14,20 +15,19 @@ from core import names
 from core.config import IntegrationConfig
 from core.problems import Problem
 from core.records import Entity, Side
-from core.resting import SUBJECT_PREFIX
 from starter.services.backend import Backend
 from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing, Unavailable, invalid
 from starter.services.steering import cancel_workflow, run_entities, signal_entities, start_run
-from starter.services.systems import describe
-from store import errors, listing, runs, staging, views
+from store import listing, runs, staging, views
 from store.scope import Scope
 from store.tables.connections import Integration
-from store.tables.runs import RecordError, Run
+from store.tables.runs import Run
 from store.types import utc_now
 
 JsonObject = dict[str, Any]
 Asked = dict[Entity, list[tuple[Side, str]]]
+Effect = Callable[[AsyncSession], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def start(backend: Backend, integration: Integration, wish: Wish) -> JsonO
     Raises Invalid for entities that are not configured, Clash without an enabled configuration, Unavailable when
     Temporal cannot be reached.
     """
-    config = await _enabled(backend, integration)
+    config = await enabled(backend, integration)
     wanted = wish.entities or config.entities
     problems = [
         Problem(f"entities[{index}]", f"`{entity.value}` is not among the configured: {', '.join(config.entities)}")
@@ -62,56 +62,7 @@ async def start(backend: Backend, integration: Integration, wish: Wish) -> JsonO
             raise invalid("entities", "name exactly one entity, because recordIds are ids of one")
         asked[wanted[0]] = [(wish.side, record_id) for record_id in dict.fromkeys(wish.record_ids)]
         mode = Mode.INBOX
-    return await _begin(backend, integration, "manual", mode, run_entities(config.entities, wanted), asked, "chosen")
-
-
-async def retry(
-    backend: Backend,
-    integration: Integration,
-    *,
-    error_ids: Sequence[str] | None,
-    run_id: str | None,
-    types: Sequence[str] | None,
-) -> JsonObject:
-    """Try records with errors again: those named (ignored ones too), else all open ones that fit. All may be None.
-
-    Returns the run as `start` does, and how many were `retried`; without any there is no run and `syncId` is None.
-    """
-    config = await _enabled(backend, integration)
-    numbers = None if error_ids is None else _numbers(error_ids)
-    async with backend.db.session() as session:
-        found = await errors.retryable(session, integration.id, ids=numbers, run_id=run_id, types=types)
-    if numbers is not None and types is None and run_id is None:
-        _check_all_found(error_ids or [], found)
-    chosen = [row for row in found if Entity(row.entity) in config.entities]
-    if not chosen:
-        return {"syncId": None, "retried": 0}
-    asked: Asked = {}
-    mode = Mode.INBOX
-    for row in chosen:
-        records = asked.setdefault(Entity(row.entity), [])
-        if row.source_id.startswith(SUBJECT_PREFIX):
-            # No record is to be read again: the pass looks whether the mapping's field is back.
-            mode = Mode.INCREMENTAL
-            await describe(backend, integration, [Entity(row.entity)])
-        else:
-            records += dict.fromkeys([(Side(row.target).other, row.source_id), *_ids(row)])
-    entities = run_entities(config.entities, list(asked))
-    started = await _begin(backend, integration, "retry", mode, entities, asked, "retry", retried=chosen)
-    return {**started, "retried": len(chosen)}
-
-
-async def ignore(backend: Backend, integration: Integration, error_id: str, reason: str) -> JsonObject:
-    """Close an error without syncing its record. Raises Missing, or Clash when it is closed already."""
-    number = _number(error_id)
-    async with backend.db.transaction() as session:
-        row = await session.get(RecordError, number) if number is not None else None
-        if row is None or row.integration_id != integration.id:
-            raise Missing(f"there is no error {error_id}")
-        if not await errors.set_status(session, [row.id or 0], "ignored", was=["open", "retrying"], reason=reason):
-            raise Clash(f"the error {error_id} is {row.status} already")
-        await session.refresh(row)
-        return views.error(row)
+    return await begin(backend, integration, "manual", mode, run_entities(config.entities, wanted), asked, "chosen")
 
 
 async def find_run(backend: Backend, integration: Integration, run_id: str) -> Run:
@@ -150,7 +101,7 @@ async def set_paused(backend: Backend, integration: Integration, paused: bool) -
         await signal_entities(backend, integration.id, names.WAKE)
 
 
-async def _enabled(backend: Backend, integration: Integration) -> IntegrationConfig:
+async def enabled(backend: Backend, integration: Integration) -> IntegrationConfig:
     try:
         _, config = await stored(backend, integration)
     except Missing as error:
@@ -160,7 +111,7 @@ async def _enabled(backend: Backend, integration: Integration) -> IntegrationCon
     return config
 
 
-async def _begin(
+async def begin(
     backend: Backend,
     integration: Integration,
     trigger: str,
@@ -169,9 +120,13 @@ async def _begin(
     asked: Asked,
     reason: str,
     *,
-    retried: Sequence[RecordError] = (),
+    along: Effect | None = None,
+    undo: Effect | None = None,
 ) -> JsonObject:
-    """Store the run with all that it is to look at, then start its workflow."""
+    """Store the run with all that it is to look at, then start its workflow.
+
+    `along` is stored with the run; `undo` takes it back when the run cannot be started.
+    """
     backend.require_temporal()
     run_id, at = f"sync_{uuid4().hex}", utc_now()
     async with backend.db.transaction() as session:
@@ -187,15 +142,16 @@ async def _begin(
         )
         for entity, records in asked.items():
             await staging.ask(session, Scope(integration.id, entity), records, reason, at)
-        ids = [one.id for one in retried if one.id is not None]
-        await errors.set_status(session, ids, "retrying", was=["open", "ignored"])
+        if along is not None:
+            await along(session)
     try:
         await start_run(backend, integration, row)
     except RPCError as error:
         problem = {"type": "transient", "message": "Temporal could not be reached to start the sync"}
         async with backend.db.transaction() as session:
             await runs.end_run(session, run_id, "failed", problem, utc_now())
-            await errors.set_status(session, ids, "open", was=["retrying"])
+            if undo is not None:
+                await undo(session)
         raise Unavailable(f"{problem['message']}; it is in the history as {run_id}") from error
     return {
         "syncId": run_id,
@@ -203,35 +159,3 @@ async def _begin(
         "workflowId": row.workflow_id,
         "temporalUrl": backend.workflow_url(row.workflow_id),
     }
-
-
-def _ids(row: RecordError) -> list[tuple[Side, str]]:
-    known = ((Side.ALGUNA, row.alguna_id), (Side.EXTERNAL, row.external_id))
-    return [(side, record_id) for side, record_id in known if record_id]
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def _numbers(error_ids: Sequence[str]) -> list[int]:
-    numbers = [_number(text) for text in error_ids]
-    unknown = [
-        Problem(f"errorIds[{index}]", f"there is no error `{error_ids[index]}`")
-        for index, number in enumerate(numbers)
-        if number is None
-    ]
-    if unknown:
-        raise Invalid(*unknown)
-    return [number for number in numbers if number is not None]
-
-
-def _check_all_found(error_ids: Sequence[str], found: Sequence[RecordError]) -> None:
-    there = {row.id for row in found}
-    unknown = [
-        Problem(f"errorIds[{index}]", f"there is no open or ignored error `{text}`")
-        for index, text in enumerate(error_ids)
-        if int(text) not in there
-    ]
-    if unknown:
-        raise Invalid(*unknown)

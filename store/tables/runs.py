@@ -73,18 +73,25 @@ class RunPass(SQLModel, table=True):
 
 
 class Outcome(SQLModel, table=True):
-    """How one record of a pass ended: created, updated, linked, skipped, conflict, parked, failed.
+    """How one record of a pass ended: created, updated, archived, unchanged, linked, skipped, conflict, parked, failed.
 
+    One row per record and target in a pass; a later round of the pass replaces it (`store.endings`). `source_id` is the
+    record's id on the side that is not the target. Records that a read found unchanged have no row, they are counted.
     `changes`, in a dry run: {"field", "from", "to", "rule"} for each field that would be written.
     """
 
     __tablename__ = "outcomes"
-    __table_args__ = (Index("outcomes_pass", "pass_id", "id"),)
+    __table_args__ = (
+        Index("outcomes_pass", "pass_id", "id"),
+        UniqueConstraint("pass_id", "target", "source_id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     pass_id: str
     entity: str
     target: str
+    source_id: str
+    chunk: int | None = None
     alguna_id: str | None = None
     external_id: str | None = None
     outcome: str
@@ -95,11 +102,16 @@ class Outcome(SQLModel, table=True):
 
 
 class RecordError(SQLModel, table=True):
-    """A record that could not be synced; open until it syncs or is ignored. One row per record and target side."""
+    """Why a record could not be synced; open until it syncs or is ignored.
+
+    One row per record, target side and `place`: the field whose value could not be carried over, or "" for a write that
+    was refused. `digest` is what the record held when it failed: an ignored error stays so until that changes. `reason`
+    is why it was ignored. `resolved_by` is the run that made it good.
+    """
 
     __tablename__ = "record_errors"
     __table_args__ = (
-        UniqueConstraint("integration_id", "entity", "target", "source_id"),
+        UniqueConstraint("integration_id", "entity", "target", "source_id", "place", name="record_errors_place"),
         Index("record_errors_open", "integration_id", "status"),
     )
 
@@ -108,6 +120,7 @@ class RecordError(SQLModel, table=True):
     entity: str
     target: str
     source_id: str
+    place: str = ""
     alguna_id: str | None = None
     external_id: str | None = None
     run_id: str | None = None
@@ -120,6 +133,8 @@ class RecordError(SQLModel, table=True):
     attempts: int = 1
     status: str = "open"
     reason: str | None = None
+    digest: str = ""
+    resolved_by: str | None = None
     next_retry_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     seen_at: datetime = Field(sa_type=UtcDateTime)

@@ -105,7 +105,7 @@ async def test_a_records_state_names_what_it_waits_for(world: World) -> None:
     assert await status("cus_3") == "parked"
     assert await status("001Z") == "skipped"
     async with world.backend.db.transaction() as session:
-        await errors.close_errors(session, scope, Side.EXTERNAL, ["cus_1"])
+        await errors.close_errors(session, scope, Side.EXTERNAL, ["cus_1"], None)
         await links.tombstone(session, [1], "gone")
     assert await status("cus_1") == "tombstoned"
     state = (await world.call("GET", "/{id}/sync-state"))["entities"]["accounts"]

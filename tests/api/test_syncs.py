@@ -16,8 +16,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import Mode, RunRequest
 from core import names
 from core.records import Entity, Side
-from store import passes, runs, staging
-from store.passes import Ending, Tally
+from store import endings, passes, runs, staging
+from store.endings import Ending
+from store.passes import Tally
 from store.scope import Scope
 from store.types import utc_now
 from tests.api.world import World
@@ -131,16 +132,14 @@ async def finished_run(world: World) -> str:
         )
         await passes.open_pass(session, scope, "p1", mode="incremental", run_ids=["sync_done"], config_version=1, at=at)
         tally = Tally()
-        tally.add(Side.EXTERNAL, "created", 2)
-        tally.add(Side.EXTERNAL, "failed")
         tally.note("linked", 2)
         await passes.add_counts(session, "p1", tally, {"alguna": 3, "external": 4})
-        endings = [
+        ended = [
             Ending(Side.EXTERNAL, "created", "cus_1", "001A", fields=["Name"]),
             Ending(Side.EXTERNAL, "created", "cus_2", "001B", fields=["Name"]),
             Ending(Side.EXTERNAL, "failed", "cus_3", None, "too long", ["Name"]),
         ]
-        await passes.record_endings(session, scope, "p1", endings, at)
+        await endings.record(session, scope, "p1", ended, at)
         await runs.end_run(session, "sync_done", "completed", None, at)
     return "sync_done"
 
