@@ -33,6 +33,7 @@ from store.crypto import Vault
 from store.links import count_active
 from store.scope import Scope
 from store.tables.runs import Run
+from tests.engine.invariants import Claims, check_books
 from worker import make_engine, make_worker
 
 INTEGRATION = "int_salesforce"
@@ -110,14 +111,16 @@ class World:
         self.settings = settings
         self.address = address
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.claims = Claims()
 
     @contextlib.asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
         """A worker in this process."""
         engine = make_engine(self.services, self.client)
         try:
-            async with make_worker(self.client, engine):
-                yield
+            with self.claims.watched():
+                async with make_worker(self.client, engine):
+                    yield
         finally:
             await engine.close()
 
@@ -198,11 +201,14 @@ class World:
         )
 
     async def sync(self, mode: Mode = Mode.INCREMENTAL, *, within: float = 90) -> Run:
-        """Carry out a run and return its row."""
+        """Carry out a run, check its books (I6) and return its row."""
         handle = await self.start(mode)
         async with asyncio.timeout(within):
             await handle.result()
-        return await self.run_row(handle)
+        run = await self.run_row(handle)
+        async with self.services.db.session() as session:
+            await check_books(session, run, self.claims)
+        return run
 
     async def run_row(self, handle: WorkflowHandle[Any, Any]) -> Run:
         async with self.services.db.session() as session:
