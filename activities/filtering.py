@@ -16,8 +16,8 @@ from activities.engine import PassContext
 from core.filters import OnLeave
 from core.records import OperationKind, Record, Side
 from store import links, parting
-from store.links import LinkState
 from store.endings import Ending
+from store.links import LinkState
 from store.types import utc_now
 from store.writes import Planned, operation_key
 
