@@ -1,0 +1,54 @@
+"""Random histories of people, faults, deaths and syncs on both sandboxes, judged by a small reference model (I1-I7).
+
+`make test` runs a fixed hundred of short ones; `make test-model` searches freely among longer ones. A failure is shown
+as a script of what people, vendors and processes did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.model.machine import Machine
+from tests.model.service import in_process
+
+# A fixed hundred in CI, so that a failure belongs to the change that shows it; a free search where more are asked for.
+FIXED = "MODEL_EXAMPLES" not in os.environ
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "100"))
+STEPS = int(os.environ.get("MODEL_STEPS", "3" if FIXED else "8"))
+SEED = os.environ.get("MODEL_SEED")
+
+
+@pytest.mark.timeout(36_000)
+def test_i1_to_i7_hold_in_every_history(migrated_file: Path, tmp_path: Path) -> None:
+    shutil.copy(migrated_file, tmp_path / "store.db")
+    with in_process(f"sqlite:///{tmp_path}/store.db") as service, asyncio.Runner() as runner:
+        runner.run(service.connect())
+
+        class Bound(Machine):
+            pass
+
+        Bound.service, Bound.runner = service, runner
+        machine = Bound if SEED is None else seed(int(SEED))(Bound)
+        try:
+            run_state_machine_as_test(
+                machine,
+                settings=settings(
+                    max_examples=EXAMPLES,
+                    stateful_step_count=STEPS,
+                    deadline=None,
+                    derandomize=FIXED,
+                    database=None,
+                    print_blob=True,
+                    phases=[Phase.generate, Phase.shrink],
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(service.close())
