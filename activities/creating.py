@@ -38,7 +38,7 @@ def decide_alone(
     if context.plan.filters.excludes(record):
         _skip(decided, item, outside_reason(record.side))
         return
-    if tomb is not None and not revivable(tomb):
+    if tomb is not None and not revivable(tomb, record.side):
         _skip(decided, item, "unlinked before; link it again to sync it")
         return
     if not context.may_create(target):

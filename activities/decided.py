@@ -12,6 +12,7 @@ from core.merge import FieldBase, adopt
 from core.records import Side
 from core.values import Value
 from store.conflicts import Question
+from store.deletions import Verdict
 from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState
@@ -36,7 +37,10 @@ class Decided:
 
     planned: list[Planned] = field(default_factory=list)
     links: list[LinkState] = field(default_factory=list)
-    unlinked: list[int] = field(default_factory=list)
+    unlinked: list[tuple[int, Side | None]] = field(default_factory=list)
+    """Links to end, with the side whose record is deleted (None: both are)."""
+    lost: list[tuple[int, Side, Verdict]] = field(default_factory=list)
+    """Links that go on although the record of a side is deleted."""
     parted: list[int] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)

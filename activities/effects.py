@@ -28,9 +28,12 @@ class Effects:
     failed: list[FailedRecord] = field(default_factory=list)
     made: list[NewLink] = field(default_factory=list)
     moved: dict[int, LinkState] = field(default_factory=dict)
-    gone: list[int] = field(default_factory=list)
-    left: list[int] = field(default_factory=list)
-    recreate: list[int] = field(default_factory=list)
+    gone: list[tuple[int, Side]] = field(default_factory=list)
+    """Links to end, with the side whose record is deleted."""
+    left: list[tuple[int, Side]] = field(default_factory=list)
+    """Links whose target on that side was archived by a filter."""
+    recreate: list[tuple[int, Side]] = field(default_factory=list)
+    """Links whose target on that side is to be made anew."""
     restage: list[Record] = field(default_factory=list)
     reached: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})
     states: dict[str, list[int]] = field(default_factory=dict)
@@ -59,9 +62,13 @@ async def store_effects(
     made = await links.add(session, scope, effects.made, config_version=context.config_version, at=at)
     await _mark(session, context, effects, made, chunk)
     await links.save(session, effects.moved.values(), at=at)
-    await links.tombstone(session, effects.gone, "archived or gone")
-    await links.tombstone(session, effects.left, "archived: outside a filter", recreate=True)
-    await links.tombstone(session, effects.recreate, "gone; to be made anew", recreate=True)
+    for side in Side:
+        ended = [link_id for link_id, gone in effects.gone if gone is side]
+        await links.tombstone(session, ended, f"deleted on the {side} side", gone=side)
+        left = [link_id for link_id, gone in effects.left if gone is side]
+        await links.tombstone(session, left, "archived: outside a filter", gone=side, recreate=True)
+        anew = [link_id for link_id, gone in effects.recreate if gone is side]
+        await links.tombstone(session, anew, "gone; to be made anew", gone=side, recreate=True)
     await _remember(session, context, effects)
     await _restage(session, context, effects)
     await errors.open_errors(session, scope, run_id, effects.failed, at)
@@ -154,7 +161,8 @@ async def _ask_again(
     session: AsyncSession, context: PassContext, opened: Iterable[OpenOperation], effects: Effects
 ) -> None:
     """Stage the source record of a target that is to be made anew."""
-    sources = [item.operation for item in opened if item.link_id in set(effects.recreate)]
+    anew = {link_id for link_id, _ in effects.recreate}
+    sources = [item.operation for item in opened if item.link_id in anew]
     await staging.ask(
         session, context.scope, [(item.target.other, item.source_id) for item in sources], "recreate", utc_now()
     )

@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.announce import announce_conflicts
 from activities.contracts import FetchResult, Mode, PassRef
+from activities.deletions import hold_back, look_for_absent
 from activities.engine import Engine, PassContext
 from activities.inbox import take_inbox
 from activities.intake import take_in
+from activities.merges import follow_merges
 from activities.resting import show_resting, take_up_again
 from activities.settle import settle
 from connectors.protocols import FetchRequest, Page
@@ -38,10 +40,13 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     await take_inbox(engine, context)
     await _unpark(engine, context)
     more = ref.mode is not Mode.INBOX and await _read_sides(engine, context)
-    waiting = await _waiting(engine, context)
-    if not more and waiting == 0:
-        waiting = await _look_again(engine, context)
+    waiting = 0 if more else await _prepare(engine, context)
+    if not more and waiting == 0 and await _look_again(engine, context):
+        waiting = await _prepare(engine, context)
     await _count_calls(engine, context, counted)
+    async with engine.db.session() as session:
+        # A record that was merged away or came back is read again before the pass ends.
+        more = more or (waiting == 0 and await staging.has_inbox(session, context.scope))
     if not more and waiting == 0:
         await _close(engine, context)
         return _result(engine, more=False, waiting=0, closed=True)
@@ -61,6 +66,15 @@ async def _count_calls(engine: Engine, context: PassContext, before: dict[Side, 
     made = {side.value: connector.calls - before[side] for side, connector in context.connectors.items()}
     async with engine.db.transaction() as session:
         await passes.add_counts(session, context.ref.pass_id, Tally(), made)
+
+
+async def _prepare(engine: Engine, context: PassContext) -> int:
+    """Settle what deletions mean before any chunk is claimed; return how many records wait."""
+    await look_for_absent(engine, context)
+    while await follow_merges(engine, context):
+        await take_inbox(engine, context)
+    await hold_back(engine, context)
+    return await _waiting(engine, context)
 
 
 async def _waiting(engine: Engine, context: PassContext) -> int:
@@ -93,7 +107,16 @@ async def _reuse_scan(session: AsyncSession, context: PassContext) -> None:
     reading = await passes.reading(session, pass_id, Side.ALGUNA, full=context.full, at=at)
     if reading.complete:
         return
-    await passes.advance(session, pass_id, Side.ALGUNA, position=None, cursor=shared.cursor, complete=True)
+    await passes.advance(
+        session,
+        pass_id,
+        Side.ALGUNA,
+        position=None,
+        cursor=shared.cursor,
+        complete=True,
+        scan=shared.scan,
+        alone=shared.alone,
+    )
     tally = Tally()
     tally.add(Side.EXTERNAL, "unchanged", shared.unchanged)
     tally.add(Side.EXTERNAL, "skipped", shared.skipped)
@@ -130,13 +153,14 @@ async def _store_page(
     engine: Engine, context: PassContext, along: list[PassContext], side: Side, page: Page, at: datetime
 ) -> None:
     pass_id, complete = context.ref.pass_id, page.position is None
+    scan = pass_id if page.complete_scan else None
     async with engine.db.transaction() as session:
         own = [record for record in page.records if record.entity is context.ref.entity]
-        intake = await take_in(session, context, side, own, at=at)
+        intake = await take_in(session, context, side, own, at=at, scan=scan)
         await passes.add_counts(session, pass_id, intake.tally)
         for other in along:
             records = [record for record in page.records if record.entity is other.ref.entity]
-            pulled = await take_in(session, other, side, records, at=at, count=False)
+            pulled = await take_in(session, other, side, records, at=at, count=False, scan=scan)
             await passes.share_scan(
                 session,
                 context.ref.run_ids,
@@ -146,8 +170,19 @@ async def _store_page(
                 skipped=pulled.skipped,
                 cursor=page.cursor,
                 complete=complete,
+                scan=scan,
+                alone=pulled.alone,
             )
-        await passes.advance(session, pass_id, side, position=page.position, cursor=page.cursor, complete=complete)
+        await passes.advance(
+            session,
+            pass_id,
+            side,
+            position=page.position,
+            cursor=page.cursor,
+            complete=complete,
+            scan=scan,
+            alone=intake.alone,
+        )
 
 
 async def _look_again(engine: Engine, context: PassContext) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from activities.engine import Engine, PassContext
 from activities.intake import take_in
-from activities.reading import read_records
+from activities.reading import deleted, read_records
 from core.records import Side
 from store import events, links, passes, staging
 from store.types import utc_now
@@ -37,12 +37,19 @@ async def _take_some(engine: Engine, context: PassContext) -> int | None:
     if not asked:
         return None
     wanted = {side: {item.record_id for item in asked if item.side is side and not item.hint} for side in Side}
+    linked: dict[Side, set[str]] = {side: set() for side in Side}
     async with engine.db.session() as session:
         for side in Side:
-            for state in (await links.active(session, scope, side, sorted(wanted[side]))).values():
-                wanted[side.other].add(state.id_on(side.other))
+            ids = [item.record_id for item in asked if item.side is side]
+            for state in (await links.active(session, scope, side, ids)).values():
+                linked[side].add(state.id_on(side))
+                if state.id_on(side) in wanted[side]:
+                    linked[side.other].add(state.id_on(side.other))
+                    wanted[side.other].add(state.id_on(side.other))
     hints = {side: {item.record_id for item in asked if item.side is side} - wanted[side] for side in Side}
     found = {side: await read_records(context, side, sorted(wanted[side] | hints[side])) for side in Side}
+    for side in Side:
+        found[side] |= {gone: deleted(context, side, gone) for gone in linked[side] - found[side].keys()}
     at, staged = utc_now(), 0
     async with engine.db.transaction() as session:
         for side, records in found.items():

@@ -11,23 +11,29 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.engine import PassContext
 from activities.filtering import reunite, strays
 from core.compare import equal
+from core.enums import OnDelete
 from core.matching import Keyed, keys_of
 from core.merge import adopt
 from core.records import Record, Side
 from core.values import Value
-from store import endings, links, staging
+from store import deletions, endings, links, sightings, staging
+from store.deletions import Verdict
 from store.links import LinkState
 from store.passes import Tally
 
 
 @dataclass(slots=True)
 class Intake:
-    """What became of a page: counts, and how many records were staged. Not all of a scan's are in its own tally."""
+    """What became of a page: counts, how many records were staged, and how many living ones have no link.
+
+    Not all of a scan's counts are in its own tally.
+    """
 
     tally: Tally = field(default_factory=Tally)
     staged: int = 0
     unchanged: int = 0
     skipped: int = 0
+    alone: int = 0
 
 
 async def take_in(
@@ -39,11 +45,12 @@ async def take_in(
     at: datetime,
     count: bool = True,
     force: bool = False,
+    scan: str | None = None,
 ) -> Intake:
     """Compare records of one side with what is known of them and stage those that differ.
 
     `count` adds the others to the counts (not for a second look within a pass); `force` stages records although they
-    are unchanged (a retry, an event, a resolution).
+    are unchanged (a retry, an event, a resolution); `scan` is the pass under which linked records are noted as seen.
     """
     intake = Intake()
     unique = {record.id: record for record in records}
@@ -51,6 +58,7 @@ async def take_in(
     linked = await links.active(session, context.scope, side, ids)
     missing = [record_id for record_id in ids if record_id not in linked]
     buried = await links.tombstoned(session, context.scope, side, missing)
+    linked |= await _welcome_back(session, context, side, unique, linked, buried, at=at)
     known = await links.unlinked(session, context.scope, side, missing)
     parted = await reunite(session, context, side, [unique[record_id] for record_id in missing], buried)
     confirmed: list[LinkState] = []
@@ -63,6 +71,9 @@ async def take_in(
         if state is not None:
             if _confirm(context, side, state, record):
                 confirmed.append(state)
+            if _is_waiting(state, side, record):
+                skipped.append(record.id)
+                continue
             moves = strays(context, state, record) or (not state.outside and differs(context, side, state, record))
             if force or moves:
                 staged.append((record, state.id))
@@ -71,11 +82,12 @@ async def take_in(
             else:
                 unchanged.append(record.id)
             continue
+        intake.alone += int(not record.deleted)
         if record.id in parted.rejoined:
             staged.append((record, parted.rejoined[record.id]))
             continue
         tomb = buried.get(record.id)
-        if record.id in parted.apart or (tomb is not None and not revivable(tomb) and not force):
+        if record.id in parted.apart or (tomb is not None and not revivable(tomb, side) and not force):
             skipped.append(record.id)
             continue
         seen = known.get(record.id)
@@ -87,6 +99,8 @@ async def take_in(
     await links.save(session, confirmed, at=at)
     await staging.put(session, context.scope, staged, read_at=at)
     await links.put_keys(session, context.scope, keyed)
+    if scan is not None:
+        await sightings.note(session, scan, side, [state.id for state in linked.values()])
     intake.staged = len(staged)
     intake.unchanged, intake.skipped = len(unchanged), len(skipped)
     if count:
@@ -102,9 +116,62 @@ async def _counted_elsewhere(session: AsyncSession, context: PassContext, side: 
     return waiting | await endings.ended(session, context.ref.pass_id, side.other, ids)
 
 
-def revivable(tomb: LinkState) -> bool:
-    """Whether a tombstone stands for a target that is to be made anew (`onNotFound: create`)."""
-    return tomb.status == "tombstoned" and tomb.rule == links.RECREATE
+async def _welcome_back(
+    session: AsyncSession,
+    context: PassContext,
+    side: Side,
+    records: Mapping[str, Record],
+    linked: Mapping[str, LinkState],
+    buried: Mapping[str, LinkState],
+    *,
+    at: datetime,
+) -> dict[str, LinkState]:
+    """Let the links of deleted records go on that came back under their old id; return the tombstones that are links.
+
+    Both records are read again before they are merged, because neither was followed in the meantime.
+    """
+    living = {record_id for record_id, record in records.items() if not record.deleted}
+    back = [state for record_id, state in linked.items() if record_id in living and state.gone is side]
+    risen = {record_id: tomb for record_id, tomb in buried.items() if record_id in living and tomb.gone is side}
+    partners = [tomb.id_on(side.other) for tomb in risen.values()]
+    taken = await links.active(session, context.scope, side.other, partners)
+    risen = {record_id: tomb for record_id, tomb in risen.items() if tomb.id_on(side.other) not in taken}
+    await deletions.forget(session, [state.id for state in back])
+    await deletions.revive(session, [tomb.id for tomb in risen.values()])
+    for state in [*back, *risen.values()]:
+        state.gone = state.verdict = None
+        state.status = "active"
+    asked = [(owner, state.id_on(owner)) for state in [*back, *risen.values()] for owner in Side]
+    await staging.ask(session, context.scope, asked, "restored", at)
+    return risen
+
+
+def _is_waiting(state: LinkState, side: Side, record: Record) -> bool:
+    """A deletion about which a person is asked: it waits for the answer, whatever else asks for the record."""
+    return record.deleted and state.gone is side and state.verdict == Verdict.HELD
+
+
+def revivable(tomb: LinkState, side: Side) -> bool:
+    """Whether a tombstone stands for a target that is to be made anew (`onNotFound: create`) from this side's record.
+
+    The lost record itself, should it come back, is not made anew on the other side: its partner has another by then.
+    """
+    return tomb.status == "tombstoned" and tomb.rule == links.RECREATE and tomb.gone is not side
+
+
+def policy_of(context: PassContext, side: Side, state: LinkState) -> OnDelete:
+    """What a deletion on a side means for the link: as configured, unless a person has said to leave it."""
+    if state.verdict == Verdict.REJECTED:
+        return OnDelete.IGNORE
+    return context.plan.on_delete.get(side.other, OnDelete.IGNORE)
+
+
+def _is_known_deletion(context: PassContext, side: Side, state: LinkState, record: Record) -> bool:
+    if state.gone is not side or record.merged_into is not None:
+        return False
+    if state.verdict == Verdict.IGNORED:
+        return policy_of(context, side, state) is OnDelete.IGNORE
+    return state.verdict != Verdict.APPROVED
 
 
 def _is_settled(context: PassContext, seen: tuple[str, int, str] | None, record: Record) -> bool:
@@ -129,7 +196,7 @@ def _confirm(context: PassContext, side: Side, state: LinkState, record: Record)
 def differs(context: PassContext, side: Side, state: LinkState, record: Record) -> bool:
     """Whether a linked record shows anything that is not known yet."""
     if record.deleted:
-        return True
+        return not _is_known_deletion(context, side, state, record)
     if side is Side.EXTERNAL and context.marks and record.marker != state.alguna_id:
         return True
     ahead: Mapping[str, Value] = state.ahead.get(side.value, {})

@@ -16,6 +16,7 @@ from activities.contracts import ChunkRef, ChunkResult
 from activities.engine import Engine, PassContext
 from activities.filtering import outside_reason
 from activities.reading import read_records
+from activities.survivors import as_questions, is_held, set_free, survivors
 from core.errors import FieldValidation
 from core.matching import Ambiguity, Keyed, MatchOutcome, keys_of
 from core.matching import match as match_keys
@@ -116,7 +117,10 @@ async def _find(engine: Engine, context: PassContext, alone: Sequence[StagedReco
     pool = keyed + [record for record in known if (record.side, record.id) not in mine]
     pool = [record for record in pool if record.id not in findings.taken(record.side)]
     outcome: MatchOutcome = match_keys(pool, len(context.plan.matching.rules))
-    for alguna_id, external_id, rule in outcome.pairs:
+    lone = await survivors(engine, context, (record for record in known if (record.side, record.id) not in mine))
+    certain, asked = as_questions(outcome.pairs, lone)
+    findings.ambiguous += await _of_living(engine, context, asked, findings)
+    for alguna_id, external_id, rule in certain:
         if (Side.ALGUNA, alguna_id) in mine or (Side.EXTERNAL, external_id) in mine:
             findings.pairs.append((alguna_id, external_id, context.plan.matching.rules[rule].alguna_field))
     findings.ambiguous += [item for item in outcome.ambiguous if (item.side, item.id) in mine]
@@ -138,6 +142,19 @@ def _bar(findings: Findings) -> None:
         else:
             free.append((alguna_id, external_id, rule))
     findings.pairs = free
+
+
+async def _of_living(
+    engine: Engine, context: PassContext, asked: Sequence[Ambiguity], findings: Findings
+) -> list[Ambiguity]:
+    """Leave out the questions about a candidate that is not there any more."""
+    kept: list[Ambiguity] = []
+    for side in Side:
+        of_side = [item for item in asked if item.side is side.other]
+        ids = sorted({candidate for item in of_side for candidate in item.candidates})
+        alive = await _free_records(engine, context, side, ids, findings)
+        kept += [item for item in of_side if alive.issuperset(item.candidates)]
+    return kept
 
 
 async def _by_decision(
@@ -189,14 +206,15 @@ async def _free_records(
         bound = await links.active(session, context.scope, side, ids)
         staged = await staging.find(session, context.scope, side, ids)
     looked_up = {record_id for owner, record_id in findings.records if owner is side}
-    unknown = sorted(set(ids) - set(bound) - set(staged) - looked_up)
+    held = {record_id for record_id, state in bound.items() if is_held(state, side)}
+    unknown = sorted(set(ids) - held - set(staged) - looked_up)
     read = await read_records(context, side, unknown)
     for record in read.values():
         findings.records[side, record.id] = record
     met = [item.record for item in staged.values()]
     met += [record for (owner, _), record in findings.records.items() if owner is side]
     findings.outside |= {(side, record.id) for record in met if context.plan.filters.excludes(record)}
-    return {record.id for record in met if not record.deleted} - set(bound)
+    return {record.id for record in met if not record.deleted} - held
 
 
 async def _ask_external(
@@ -265,6 +283,8 @@ async def _store_pairs(session: AsyncSession, context: PassContext, chunk: Chunk
     scope, at = context.scope, utc_now()
     taken = await links.active(session, scope, Side.ALGUNA, [pair[0] for pair in findings.pairs])
     bound = await links.active(session, scope, Side.EXTERNAL, [pair[1] for pair in findings.pairs])
+    taken = await set_free(session, Side.ALGUNA, taken)
+    bound = await set_free(session, Side.EXTERNAL, bound)
     pairs = [pair for pair in findings.pairs if pair[0] not in taken and pair[1] not in bound]
     made = await links.add(
         session, scope, [NewLink(*pair) for pair in pairs], config_version=context.config_version, at=at

@@ -7,8 +7,10 @@ from datetime import datetime
 
 from activities.auditing import trails_of
 from activities.decided import Decided, Pair, as_stored
+from activities.deletions import decide_both_deleted, decide_deletion
 from activities.engine import PassContext
 from activities.filtering import rests
+from activities.intake import policy_of
 from core.causes import texts_of
 from core.enums import OnDelete
 from core.errors import RecordFailure
@@ -16,6 +18,7 @@ from core.merge import Action, Choice, Custom, MergeResult, SideView, merge
 from core.records import OperationKind, Side
 from core.values import Value, fingerprint
 from store.conflicts import Question
+from store.deletions import Verdict
 from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState
@@ -26,17 +29,8 @@ from store.writes import Planned, operation_key
 def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
     """Merge one linked record."""
     link = pair.link
-    if rests(context, decided, pair):
+    if rests(context, decided, pair) or _decide_deleted(context, decided, pair):
         return
-    gone = next((side for side, item in pair.staged.items() if item.record.deleted), None)
-    if gone is not None:
-        policy = context.plan.on_delete.get(gone.other, OnDelete.IGNORE)
-        if policy is not OnDelete.IGNORE or gone.other not in pair.staged:
-            _deleted(context, decided, link, gone, pair.staged[gone].read_at)
-            return
-        # The deletion is ignored, the other side's change is not: its write will find what `onNotFound` is for.
-        del pair.staged[gone]
-        decided.endings.append(_ending(link, gone.other, "skipped", f"deleted on the {gone} side, which is ignored"))
     views = {side: _view(link, side, pair.staged.get(side)) for side in Side}
     step = {side: context.facts[side].modified_step for side in Side}
     result = merge(context.plan, views[Side.ALGUNA], views[Side.EXTERNAL], link.base, step=step)
@@ -68,6 +62,27 @@ def _digest(context: PassContext, link: LinkState, views: Mapping[Side, SideView
         base = link.base.get(item.alguna_field)
         held.append([views[side].fields.get(item.name(side), base.value(side) if base else None) for side in Side])
     return fingerprint(held)
+
+
+def _decide_deleted(context: PassContext, decided: Decided, pair: Pair) -> bool:
+    """Handle the deleted records of a pair; return whether there is nothing left to merge."""
+    link = pair.link
+    gone = [side for side, item in pair.staged.items() if item.record.deleted]
+    if len(gone) == len(Side) or any(link.gone is side.other for side in gone):
+        decide_both_deleted(decided, link)
+        return True
+    if link.verdict == Verdict.HELD:
+        reason = "its partner is deleted; that waits for a person's word"
+        decided.endings += [_ending(link, side.other, "skipped", reason) for side in pair.staged]
+        return True
+    for side in gone:
+        if policy_of(context, side, link) is not OnDelete.IGNORE or side.other not in pair.staged:
+            decide_deletion(context, decided, link, side, pair.staged[side].read_at)
+            return True
+        # The deletion is ignored, the other side's change is not: its write will find what `onNotFound` is for.
+        del pair.staged[side]
+        decided.endings.append(_ending(link, side.other, "skipped", f"deleted on the {side} side, which is ignored"))
+    return False
 
 
 def _view(link: LinkState, side: Side, staged: StagedRecord | None) -> SideView:
@@ -229,33 +244,3 @@ def _question(context: PassContext, link: LinkState, result: MergeResult, views:
         for item in result.conflicts
     ]
     return Question("fields", str(link.id), link.alguna_id, link.external_id, fields)
-
-
-def _deleted(context: PassContext, decided: Decided, link: LinkState, side: Side, read_at: datetime) -> None:
-    """Apply `onDelete` to a deletion seen by a read."""
-    target = side.other
-    policy = context.plan.on_delete.get(target, OnDelete.IGNORE)
-    reason = f"deleted on the {side} side"
-    if policy is OnDelete.ARCHIVE and OperationKind.ARCHIVE in context.facts[target].kinds:
-        key = operation_key(
-            context.scope, OperationKind.ARCHIVE, target, link.id_on(side), link.generation, link.revision
-        )
-        decided.planned.append(
-            Planned(
-                key,
-                OperationKind.ARCHIVE,
-                target,
-                link.id_on(side),
-                link.id_on(target),
-                None,
-                {},
-                {},
-                {},
-                link.id,
-                read_at,
-            )
-        )
-        return
-    if policy is not OnDelete.IGNORE:
-        decided.unlinked.append(link.id)
-    decided.endings.append(_ending(link, target, "skipped", reason))

@@ -79,6 +79,10 @@ def _apply(
         case WriteStatus.REJECTED:
             failure = result.failure or RecordFailure(ErrorType.INTERNAL, "refused without a reason")
             _failed(context, effects, item, link, failure)
+        case WriteStatus.NOT_FOUND if operation.kind is OperationKind.ARCHIVE:
+            # It is gone already, say with its account.
+            effects.end("done", operation.id)
+            _done(context, effects, item, link, result, certain)
         case WriteStatus.NOT_FOUND:
             _not_found(context, effects, item, link)
         case WriteStatus.MOVED:
@@ -110,8 +114,10 @@ def _done(
         effects.tally.note("linked")
     elif operation.kind is OperationKind.ARCHIVE:
         # What a filter archived may be made anew when its partner enters again.
-        ended = effects.left if link is not None and link.outside else effects.gone
-        ended += [item.link_id] if item.link_id is not None else []
+        if link is not None and link.outside:
+            effects.left.append((link.id, operation.target))
+        elif link is not None:
+            effects.gone.append((link.id, operation.target.other))
     elif link is not None:
         link = effects.moved.setdefault(link.id, link)
         link.base.update(base)
@@ -235,8 +241,8 @@ def _not_found(context: PassContext, effects: Effects, item: OpenOperation, link
     operation = item.operation
     if link is not None and context.plan.on_not_found is OnNotFound.CREATE and context.may_create(operation.target):
         effects.end("superseded", operation.id)
-        effects.recreate.append(link.id)
+        effects.recreate.append((link.id, operation.target))
         return
     failure = RecordFailure(ErrorType.NOT_FOUND, f"{operation.entity} {operation.target_id} is gone")
     _failed(context, effects, item, link, failure)
-    effects.gone += [link.id] if link is not None else []
+    effects.gone += [(link.id, operation.target)] if link is not None else []

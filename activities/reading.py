@@ -11,3 +11,8 @@ async def read_records(context: PassContext, side: Side, ids: list[str]) -> dict
     if not ids:
         return {}
     return await context.connectors[side].read(context.ref.entity, ids, context.plan.paths(side))
+
+
+def deleted(context: PassContext, side: Side, record_id: str) -> Record:
+    """What is known of a record that a read by id does not find."""
+    return Record(side, context.ref.entity, record_id, {}, deleted=True)

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from activities.engine import Engine, PassContext
 from activities.outcomes import store_results
+from activities.vanished import judged
 from connectors.protocols import Connector, WriteRequest, WriteResult, WriteStatus
 from core.merge import LostUpdate, judge_lost_update
 from core.records import OperationKind, Record
@@ -81,8 +82,7 @@ async def _settle_updates(
     for item in updates:
         record = now.get(item.operation.target_id or "")
         if record is None or record.deleted:
-            gone = WriteStatus.DONE if item.operation.kind is OperationKind.ARCHIVE else WriteStatus.NOT_FOUND
-            results.append(WriteResult(item.operation.id, gone, item.operation.target_id))
+            results.append(judged(item.operation, record))
         elif item.operation.kind is OperationKind.ARCHIVE or _not_committed(item, record):
             undone.append(item)
         else:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from activities.announce import wake_conflicts
 from activities.contracts import ChunkRef, ChunkResult
 from activities.creating import decide_alone
@@ -16,7 +18,8 @@ from activities.decided import Decided, Pair
 from activities.engine import Engine, PassContext
 from activities.merging import decide_pair
 from core.records import PARENT_OF, Record, Side
-from store import conflicts, endings, errors, links, parting, passes, staging, writes
+from store import conflicts, deletions, endings, errors, links, parting, passes, staging, writes
+from store.deletions import Verdict
 from store.links import LinkState
 from store.scope import Scope
 from store.staging import StagedRecord
@@ -34,7 +37,9 @@ async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
         if await passes.chunk_state(session, chunk.of.pass_id, chunk.number) != CLAIMED:
             return ChunkResult(records=0, proceed=True)
         staged = await staging.of_chunk(session, context.scope, chunk.of.pass_id, chunk.number)
-        states = await links.by_ids(session, sorted({item.link_id for item in staged if item.link_id is not None}))
+        found = await links.by_ids(session, sorted({item.link_id for item in staged if item.link_id is not None}))
+        # A link may have ended since its record was staged.
+        states = {number: state for number, state in found.items() if state.status == "active"}
         decisions = await conflicts.decisions(session, context.scope, "fields", [str(number) for number in states])
     parents = await _parents(engine, context, staged)
     buried = await _buried(engine, context, staged)
@@ -77,8 +82,20 @@ async def _parents(
     async with engine.db.session() as session:
         for side in Side:
             ids = {item.record.parent_id for item in staged if item.record.side is side and item.record.parent_id}
-            found[side] = await links.active(session, scope, side, sorted(ids))
+            linked = await links.active(session, scope, side, sorted(ids))
+            # Nothing can be created under a parent that is deleted there.
+            found[side] = {key: state for key, state in linked.items() if state.gone is not side.other}
     return found
+
+
+async def _store_deletions(session: AsyncSession, decided: Decided) -> None:
+    for gone in (*Side, None):
+        ended = [link_id for link_id, side in decided.unlinked if side is gone]
+        await links.tombstone(session, ended, "deleted on the other side" if gone else "deleted on both", gone=gone)
+    for side in Side:
+        for verdict in Verdict:
+            kept = [link_id for link_id, lost, said in decided.lost if (lost, said) == (side, verdict)]
+            await deletions.note(session, kept, side, verdict)
 
 
 async def _buried(
@@ -116,7 +133,7 @@ async def _store(engine: Engine, context: PassContext, chunk: ChunkRef, decided:
             return []
         await writes.plan(session, scope, pass_id, chunk.number, decided.planned, at)
         await links.save(session, decided.links, at=at)
-        await links.tombstone(session, decided.unlinked, "deleted on the other side")
+        await _store_deletions(session, decided)
         await parting.part(session, decided.parted)
         await conflicts.put(session, scope, decided.questions, run_id, at)
         # A decision that needs writes counts as carried out when they are done.

@@ -17,6 +17,7 @@ from activities.described import back_to_the_merge, is_unknown_field
 from activities.engine import Engine, PassContext, connection_of
 from activities.outcomes import store_results
 from activities.settle import settle
+from activities.vanished import judged, look_after
 from connectors.protocols import Connector, Current, WriteRequest, WriteResult, WriteStatus
 from core.compare import equal
 from core.errors import AuthExpired, ErrorType, RateLimit, RecordFailure, SyncError, Transient
@@ -155,7 +156,7 @@ def _moved(batch: list[OpenOperation], current: Mapping[int, Current]) -> list[W
             if record is not None:
                 results.append(WriteResult(operation.id, WriteStatus.EXISTS, record.id))
         elif record is None or record.deleted:
-            results.append(WriteResult(operation.id, WriteStatus.NOT_FOUND, operation.target_id))
+            results.append(judged(operation, record))
         elif not all(equal(record.fields.get(name), value) for name, value in operation.expected.items()):
             results.append(WriteResult(operation.id, WriteStatus.MOVED, operation.target_id, record))
     return results
@@ -215,6 +216,7 @@ async def _send(
         failure = RecordFailure(error.type, error.message, vendor_code=error.vendor_code)
         results = [WriteResult(item.id, WriteStatus.REJECTED, failure=failure) for item in operations]
     results = await _without_gone_fields(engine, context, connector, operations, results, at)
+    results = await look_after(connector, {item.id: item for item in operations}, results)
     results = [_give_up(item, opened[item.operation_id]) for item in results]
     async with engine.db.transaction() as session:
         if await writes.settle_request(session, request_id):

@@ -61,7 +61,11 @@ class FetchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: the records seen, where to go on (None: the read is complete) and, when complete, the new cursor."""
+    """One page: the records seen, where to go on (None: the read is complete) and, when complete, the new cursor.
+
+    `complete_scan` says, on every page, that this read passes over every record there is, changed or not: what it will
+    not have shown may be deleted.
+    """
 
     records: Sequence[Record]
     position: str | None

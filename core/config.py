@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from core.enums import Direction, MatchType, Normalize, OnDelete, OnMultiple, OnNoMatch, OnNotFound, Strategy, Transform
 from core.filter_config import RecordFilter, filter_plan
 from core.normalize import known_region
-from core.plan import EntityPlan, FieldPlan, MatchPlan, MatchRulePlan
+from core.plan import DeleteGuard, EntityPlan, FieldPlan, MatchPlan, MatchRulePlan
 from core.records import Entity, Side
 from core.values import Value
 
@@ -117,6 +117,20 @@ class OnDeletePolicy(_Model):
     to_alguna: OnDelete = OnDelete.IGNORE
 
 
+class EntityOnDelete(_Model):
+    """The same for one entity; what is not said here is as for the integration."""
+
+    to_external: OnDelete | None = None
+    to_alguna: OnDelete | None = None
+
+
+class DeleteGuardSetting(_Model):
+    """Deletions of a pass that are more than this share of the linked records, and this many, wait for a person."""
+
+    share: float = Field(default=0.2, gt=0, le=1)
+    at_least: int = Field(default=10, ge=1)
+
+
 class Realtime(_Model):
     """Whether changes are looked for between schedules, for which entities (None: all), and how eagerly."""
 
@@ -139,6 +153,8 @@ class EntityOptions(_Model):
 
     filter: RecordFilter | None = None
     conflict_resolution: Strategy | None = None
+    on_delete: EntityOnDelete | None = None
+    delete_guard: DeleteGuardSetting | None = None
     default_currency: str | None = None
     subsidiary: str | None = None
     item_map: ItemMap | None = None
@@ -159,6 +175,7 @@ class SyncConfig(_Model):
     realtime: Realtime = Field(default_factory=Realtime)
     on_not_found: OnNotFound = OnNotFound.SKIP
     on_delete: OnDeletePolicy = Field(default_factory=OnDeletePolicy)
+    delete_guard: DeleteGuardSetting = Field(default_factory=DeleteGuardSetting)
     entity_options: dict[Entity, EntityOptions] = Field(default_factory=dict)
 
 
@@ -187,6 +204,7 @@ def plan(
     """
     options = config.entity_options.get(entity, EntityOptions())
     currency = options.default_currency or default_currency
+    guard = options.delete_guard or config.delete_guard
     rules = {rule.alguna_field: rule.strategy for rule in config.field_rules.get(entity, [])}
     usual = options.conflict_resolution or config.conflict_resolution
     fields = tuple(
@@ -214,12 +232,18 @@ def plan(
         marker=marker,
         parent=parent,
         on_not_found=config.on_not_found,
-        on_delete={Side.EXTERNAL: config.on_delete.to_external, Side.ALGUNA: config.on_delete.to_alguna},
+        on_delete=_on_delete(config.on_delete, options.on_delete),
+        delete_guard=DeleteGuard(guard.share, guard.at_least),
         can_create=frozenset(
             side for side in Side if config.direction.allows(side) and matching.on_no_match is OnNoMatch.CREATE
         ),
         filters=filter_plan(options.filter),
     )
+
+
+def _on_delete(usual: OnDeletePolicy, own: EntityOnDelete | None) -> dict[Side, OnDelete]:
+    own = own or EntityOnDelete()
+    return {Side.EXTERNAL: own.to_external or usual.to_external, Side.ALGUNA: own.to_alguna or usual.to_alguna}
 
 
 def transform_options(mapping: FieldMapping, currency: str | None) -> dict[str, Value]:

@@ -69,6 +69,18 @@ class MatchPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteGuard:
+    """When a pass stops its deletions and asks: more than this share of the linked records, and this many at least."""
+
+    share: float = 0.2
+    at_least: int = 10
+
+    def stops(self, deleted: int, linked: int) -> bool:
+        """Say whether so many deletions among so many linked records need a person's word."""
+        return deleted >= self.at_least and deleted > self.share * linked
+
+
+@dataclass(frozen=True, slots=True)
 class EntityPlan:
     """Everything the sync of one entity needs to know. `on_delete` and `can_create` are keyed by the target side.
 
@@ -85,6 +97,7 @@ class EntityPlan:
     on_delete: Mapping[Side, OnDelete] = field(default_factory=dict)
     can_create: frozenset[Side] = frozenset()
     filters: FilterPlan = FilterPlan()
+    delete_guard: DeleteGuard = DeleteGuard()
 
     def paths(self, side: Side) -> frozenset[str]:
         """Return every path needed on that side: active mappings, match rules and filters.

@@ -54,7 +54,7 @@ class Record:
     `fields` is flat: path in that side's own names (`billingAddress.line1`, `BillingStreet`) -> value; a path that was
     not read is absent, a path that is empty is None. `modified_at` is in that side's own clock. `modified_by_us` is
     None where the vendor does not say. `parent_id` and `marker` are ids: the parent's on this side, the linked
-    record's on the other side.
+    record's on the other side. `merged_into` is set on a deleted record that lives on in another one of its side.
     """
 
     side: Side
@@ -66,6 +66,7 @@ class Record:
     deleted: bool = False
     parent_id: str | None = None
     marker: str | None = None
+    merged_into: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,10 @@ def _check_general(config: IntegrationConfig) -> Iterator[Problem]:
     if config.on_delete.to_alguna is OnDelete.ARCHIVE:
         yield Problem("onDelete.toAlguna", "nothing can be archived in Alguna; use ignore or unlink")
     for entity, options in config.entity_options.items():
+        archives = options.on_delete is not None and options.on_delete.to_alguna is OnDelete.ARCHIVE
+        if archives and entity is not Entity.CONTACTS:
+            message = f"{entity.value} cannot be archived in Alguna; use ignore or unlink"
+            yield Problem(f"entityOptions.{entity.value}.onDelete.toAlguna", message)
         currency = options.default_currency
         if currency is not None and not is_known_currency(currency):
             yield Problem(

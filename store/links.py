@@ -74,6 +74,8 @@ class LinkState:
     waiting: dict[str, dict[str, str]] = field(default_factory=dict)
     outside: list[str] = field(default_factory=list)
     flips: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gone: Side | None = None
+    verdict: str | None = None
 
     def id_on(self, side: Side) -> str:
         """The record's id on a side."""
@@ -95,6 +97,8 @@ def _state(row: Row[Any]) -> LinkState:
         row.waiting,
         row.outside,
         row.flips,
+        _SIDES[row.gone],
+        row.verdict,
     )
 
 
@@ -206,10 +210,21 @@ async def save(session: AsyncSession, states: Iterable[LinkState], *, at: dateti
     await (await session.connection()).execute(statement, rows)
 
 
-async def tombstone(session: AsyncSession, link_ids: Collection[int], reason: str, *, recreate: bool = False) -> None:
-    """End links; their records are neither matched nor created again until a person links them (or `recreate` says)."""
+async def tombstone(
+    session: AsyncSession,
+    link_ids: Collection[int],
+    reason: str,
+    *,
+    gone: Side | None = None,
+    recreate: bool = False,
+) -> None:
+    """End links; their records are neither matched nor created again until a person links them (or `recreate` says).
+
+    `gone` is the side whose record is deleted: if that very record comes back, so does the link.
+    """
     if link_ids:
-        changes = {"status": "tombstoned", "reason": reason, **({"rule": RECREATE} if recreate else {})}
+        changes = {"status": "tombstoned", "reason": reason, "gone": gone.value if gone else None, "verdict": None}
+        changes |= {"rule": RECREATE} if recreate else {}
         await session.execute(update(LINKS).where(LINKS.c.id.in_(list(link_ids))).values(**changes))
 
 

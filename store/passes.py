@@ -168,14 +168,31 @@ async def reading(session: AsyncSession, pass_id: str, side: Side, *, full: bool
 
 
 async def advance(
-    session: AsyncSession, pass_id: str, side: Side, *, position: str | None, cursor: str | None, complete: bool
+    session: AsyncSession,
+    pass_id: str,
+    side: Side,
+    *,
+    position: str | None,
+    cursor: str | None,
+    complete: bool,
+    scan: str | None = None,
+    alone: int = 0,
 ) -> None:
-    """Store where a read stands, in the same transaction as its page."""
+    """Store where a read stands, in the same transaction as its page.
+
+    `scan` is the pass that keeps what a scan of everything shows; `alone` adds to the records without a link.
+    """
     await session.execute(
         update(READINGS)
         .where(READINGS.c.pass_id == pass_id, READINGS.c.side == side.value)
-        .values(position=position, cursor=cursor, complete=complete)
+        .values(position=position, cursor=cursor, complete=complete, scan=scan, alone=READINGS.c.alone + alone)
     )
+
+
+async def verified(session: AsyncSession, pass_id: str, side: Side) -> None:
+    """Note that what a side's scan has not shown was asked for by id."""
+    changed = (READINGS.c.pass_id == pass_id, READINGS.c.side == side.value)
+    await session.execute(update(READINGS).where(*changed).values(verified=True))
 
 
 async def looked_again(session: AsyncSession, pass_id: str, cursor: str | None) -> None:
@@ -232,6 +249,8 @@ async def share_scan(
     skipped: int,
     cursor: str | None,
     complete: bool,
+    scan: str | None = None,
+    alone: int = 0,
 ) -> None:
     """Note a page of an entity that came along with its parent's scan, for the runs that also want this entity."""
     for run in run_ids:
@@ -239,7 +258,8 @@ async def share_scan(
         known = known or SharedScan(run_id=run, entity=entity.value, side=side.value)
         known.unchanged += unchanged
         known.skipped += skipped
-        known.cursor, known.complete = cursor, complete
+        known.alone += alone
+        known.cursor, known.complete, known.scan = cursor, complete, scan
         session.add(known)
     await session.flush()
 

@@ -19,6 +19,9 @@ from store.tables.sync import Chunk, InboxItem, Link, Staged
 
 STAGED, CHUNKS, INBOX, LINKS = table_of(Staged), table_of(Chunk), table_of(InboxItem), table_of(Link)
 
+PAGE = 500
+"""How many rows one look at the staged records takes."""
+
 _REPLACED = [
     "state",
     "pass_id",
@@ -31,6 +34,7 @@ _REPLACED = [
     "deleted",
     "parent_id",
     "marker",
+    "merged_into",
     "read_at",
 ]
 
@@ -66,6 +70,7 @@ def _staged(scope: Scope, row: Row[Any]) -> StagedRecord:
         row.deleted,
         row.parent_id,
         row.marker,
+        row.merged_into,
     )
     return StagedRecord(row.id, record, row.link_id, row.hash, row.read_at)
 
@@ -96,6 +101,7 @@ async def put(
             "deleted": record.deleted,
             "parent_id": record.parent_id,
             "marker": record.marker,
+            "merged_into": record.merged_into,
             "read_at": read_at,
         }
         for record, link_id in records
@@ -172,6 +178,32 @@ async def link(session: AsyncSession, links: Mapping[int, int]) -> None:
         await (await session.connection()).execute(statement, rows)
 
 
+async def merged(session: AsyncSession, scope: Scope) -> list[StagedRecord]:
+    """Some of the staged records that were merged into others and that no chunk has claimed."""
+    query = select(STAGED).where(
+        scope.covers(STAGED),
+        STAGED.c.deleted,
+        STAGED.c.merged_into.is_not(None),
+        STAGED.c.link_id.is_not(None),
+        STAGED.c.chunk.is_(None),
+    )
+    return [_staged(scope, row) for row in (await session.execute(query.order_by(STAGED.c.id).limit(PAGE))).all()]
+
+
+async def adopt(session: AsyncSession, scope: Scope, side: Side, record_id: str, link_id: int) -> None:
+    """Let a staged record belong to a link."""
+    await session.execute(
+        update(STAGED)
+        .where(scope.covers(STAGED), STAGED.c.side == side.value, STAGED.c.record_id == record_id)
+        .values(link_id=link_id, state="pending")
+    )
+
+
+async def has_inbox(session: AsyncSession, scope: Scope) -> bool:
+    """Whether anything asks for a record to be looked at."""
+    return (await session.execute(select(INBOX.c.id).where(scope.covers(INBOX)).limit(1))).first() is not None
+
+
 async def drop(session: AsyncSession, row_ids: Collection[int]) -> None:
     """Remove staged rows whose outcome is stored."""
     if row_ids:
@@ -218,7 +250,8 @@ async def unpark(session: AsyncSession, scope: Scope, parents: Scope) -> None:
     """Wake the parked records whose parent is linked by now."""
     for side in Side:
         column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
-        linked = select(column).where(parents.covers(LINKS), LINKS.c.status == "active")
+        whole = LINKS.c.gone.is_distinct_from(side.other.value)
+        linked = select(column).where(parents.covers(LINKS), LINKS.c.status == "active", whole)
         await session.execute(
             update(STAGED)
             .where(

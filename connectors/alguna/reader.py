@@ -124,8 +124,9 @@ class AlgunaReader:
         if accounts is not None and "mrr" in accounts and place.get("step") != "customers":
             further = await self._revenue.advance(int(place.get("offset", 0)), place.get("newest"))
             if further is None:
-                return Page([], json.dumps({"step": "customers", "offset": 0}), None)
-            return Page([], json.dumps({"step": "revenue", "offset": further[0], "newest": further[1]}), None)
+                return Page([], json.dumps({"step": "customers", "offset": 0}), None, complete_scan=True)
+            place = {"step": "revenue", "offset": further[0], "newest": further[1]}
+            return Page([], json.dumps(place), None, complete_scan=True)
         offset = int(place.get("offset", 0))
         page = await self._client.read(_customer_page(offset))
         customers = list({one.id: one for one in page.data or []}.values())
@@ -136,7 +137,8 @@ class AlgunaReader:
             records += [record for one in customers for record in contact_records(one, contacts)]
         if _is_last(page, offset):
             return Page(records, None, iso(datetime.now(UTC)), complete_scan=True)
-        return Page(records, json.dumps({"step": "customers", "offset": offset + PAGE_ROWS}), None)
+        place = {"step": "customers", "offset": offset + PAGE_ROWS}
+        return Page(records, json.dumps(place), None, complete_scan=True)
 
     async def _subscriptions(self, request: FetchRequest) -> Page:
         place = _place(request.position)
@@ -153,7 +155,8 @@ class AlgunaReader:
         records = await self._subscription_records(taken, request.fields.get(Entity.SUBSCRIPTIONS, ()))
         if len(taken) < len(rows) or not rows or _is_last(page, offset):
             return Page(records, None, newest, complete_scan=everything)
-        return Page(records, json.dumps({"offset": offset + PAGE_ROWS, "newest": newest}), None)
+        place = {"offset": offset + PAGE_ROWS, "newest": newest}
+        return Page(records, json.dumps(place), None, complete_scan=everything)
 
     async def _account_records(self, customers: Sequence[CustomerResponse], fields: Collection[str]) -> list[Record]:
         mrr = await self._revenue.customers([one.id for one in customers]) if "mrr" in fields else {}

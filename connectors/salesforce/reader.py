@@ -55,7 +55,7 @@ class SalesforceReader:
         started = position.started if position else found.started
         if found.done:
             return Page(records, None, Cursor.after(started).dump(), complete_scan=cursor is None)
-        return Page(records, Position.after(_last(found), started).dump(), None)
+        return Page(records, Position.after(_last(found), started).dump(), None, complete_scan=cursor is None)
 
     async def read(self, entity: Entity, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
         """Read rows by id; ids that are not found are asked for once more among the deleted ones."""

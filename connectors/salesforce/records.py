@@ -15,7 +15,7 @@ from core.errors import Transient
 from core.records import Entity, Record, Side
 from core.values import Value
 
-_AUDIT = ("Id", "IsDeleted", "LastModifiedById", "LastModifiedDate", "SystemModstamp")
+_AUDIT = ("Id", "IsDeleted", "LastModifiedById", "LastModifiedDate", "MasterRecordId", "SystemModstamp")
 _DECIMALS = frozenset({"currency", "double", "percent"})
 _IDS = frozenset({"id", "reference"})
 
@@ -49,6 +49,7 @@ class Rows:
         author = row.get("LastModifiedById")
         parent = row.get(self._facts.parent) if self._facts.parent else None
         marker = row.get(self._facts.marker) if self._facts.marker else None
+        master = row.get("MasterRecordId")
         return Record(
             side=Side.EXTERNAL,
             entity=self._entity,
@@ -59,6 +60,7 @@ class Rows:
             deleted=bool(row.get("IsDeleted")),
             parent_id=normalise_id(str(parent)) if parent else None,
             marker=str(marker) if marker else None,
+            merged_into=normalise_id(str(master)) if master and row.get("IsDeleted") else None,
         )
 
 

@@ -58,12 +58,12 @@ async def put(
     if external_id not in theirs or theirs[external_id].deleted:
         raise Invalid(Problem("externalId", f"{integration.provider} has no such record of {entity.value}"))
     async with backend.db.transaction() as session:
-        await _check_free(
-            scope, await links.active(session, scope, Side.ALGUNA, [alguna_id]), external_id, Side.EXTERNAL
-        )
-        await _check_free(
-            scope, await links.active(session, scope, Side.EXTERNAL, [external_id]), alguna_id, Side.ALGUNA
-        )
+        ours_bound = await links.active(session, scope, Side.ALGUNA, [alguna_id])
+        theirs_bound = await links.active(session, scope, Side.EXTERNAL, [external_id])
+        await _check_free(scope, ours_bound, external_id, Side.EXTERNAL)
+        await _check_free(scope, theirs_bound, alguna_id, Side.ALGUNA)
+        dead = [link.id for link in (*ours_bound.values(), *theirs_bound.values())]
+        await links.tombstone(session, dead, "its partner is deleted; linked anew by a person")
         at = utc_now()
         await links.add(session, scope, [NewLink(alguna_id, external_id, "person")], config_version=version, at=at)
         both = [(Side.ALGUNA, alguna_id), (Side.EXTERNAL, external_id)]
@@ -89,5 +89,5 @@ async def _is_linked(backend: Backend, scope: Scope, alguna_id: str, external_id
 
 async def _check_free(scope: Scope, found: dict[str, links.LinkState], wanted: str, side: Side) -> None:
     for record_id, link in found.items():
-        if link.id_on(side) != wanted:
+        if link.id_on(side) != wanted and link.gone is not side:
             raise Clash(f"{scope.entity.value} {record_id} is linked with {link.id_on(side)}; remove that link first")

@@ -161,6 +161,6 @@ async def _partner(backend: Backend, integration: Integration, row: ConflictRow,
     scope = Scope(integration.id, Entity(row.entity))
     async with backend.db.session() as session:
         taken = await links.active(session, scope, side.other, [str(partner)])
-    if taken:
+    if taken and taken[str(partner)].gone is not side:
         raise invalid(key, f"`{partner}` is linked with `{taken[str(partner)].id_on(side)}` already")
     return {"resolution": "link", key: partner}

@@ -27,6 +27,10 @@ class Link(SQLModel, table=True):
     when the waiting change was first seen. `outside`: the sides whose record is outside its filter; the link rests
     until there is none. `flips`: alguna field -> what is known of writes that are taken back (core.flips).
     `revision` counts finished writes and is part of operation keys.
+
+    `gone` is the side on which the record is known to be deleted; a tombstone with it is revived when that very record
+    comes back. `verdict` says what became of the deletion: seen, ignored, archiving, held (too many at once: a person
+    is asked), approved, rejected.
     """
 
     __tablename__ = "links"
@@ -64,6 +68,8 @@ class Link(SQLModel, table=True):
     generation: int = 0
     revision: int = 0
     marked: bool = False
+    gone: str | None = None
+    verdict: str | None = None
     config_version: int
     base: dict[str, Any] = Field(default_factory=dict, sa_column=Column(ExactJson, nullable=False))
     ahead: dict[str, Any] = Field(default_factory=dict, sa_column=Column(ExactJson, nullable=False))
@@ -129,6 +135,7 @@ class Staged(SQLModel, table=True):
     deleted: bool = False
     parent_id: str | None = None
     marker: str | None = None
+    merged_into: str | None = None
     read_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -145,7 +152,11 @@ class Cursor(SQLModel, table=True):
 
 
 class Reading(SQLModel, table=True):
-    """A read in progress within a pass: where to go on, and the cursor it will leave. Committed with each page."""
+    """A read in progress within a pass: where to go on, and the cursor it will leave. Committed with each page.
+
+    `scan` is the pass that keeps the sightings, where the read passes over every record there is; `verified` says that
+    the links it did not show were asked for by id. `alone` counts the living records that had no link.
+    """
 
     __tablename__ = "readings"
 
@@ -155,11 +166,27 @@ class Reading(SQLModel, table=True):
     position: str | None = None
     cursor: str | None = None
     complete: bool = False
+    scan: str | None = None
+    verified: bool = Field(default=False, sa_column_kwargs={"server_default": "0"})
+    alone: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     started_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class Sighting(SQLModel, table=True):
+    """A linked record that a scan of everything, made by a pass, has shown: what it has not shown may be deleted."""
+
+    __tablename__ = "sightings"
+
+    pass_id: str = Field(primary_key=True)
+    side: str = Field(primary_key=True)
+    link_id: int = Field(primary_key=True)
+
+
 class SharedScan(SQLModel, table=True):
-    """A scan of this entity's side that a run makes along with its parent entity; with what it only counted."""
+    """A scan of this entity's side that a run makes along with its parent entity; with what it only counted.
+
+    `scan` is the pass that made it; `alone` counts the living records without a link.
+    """
 
     __tablename__ = "shared_scans"
 
@@ -170,6 +197,8 @@ class SharedScan(SQLModel, table=True):
     cursor: str | None = None
     unchanged: int = 0
     skipped: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    scan: str | None = None
+    alone: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class Chunk(SQLModel, table=True):
