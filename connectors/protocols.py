@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from connectors.consent import Consent
 from connectors.events import EventReceiver
 from core.errors import RecordFailure
 from core.ports import Budget, Leases, Notebook, TokenStore
@@ -234,6 +235,10 @@ class ProviderSpec(Protocol):
 
     def connect(self, context: ConnectorContext) -> Connector:
         """Make a connector for one connection."""
+        ...
+
+    def consent(self) -> Consent | None:
+        """Return how a person allows the connection in the browser; None where there is no such thing."""
         ...
 
     def receiver(self) -> EventReceiver:

@@ -14,6 +14,7 @@ from runtime.settings import Settings, require
 from store.budgets import StoreBudget
 from store.configs import Configs
 from store.connections import ALGUNA, Connections
+from store.consents import Consents
 from store.crypto import Vault
 from store.database import Database
 from store.leases import StoreLeases
@@ -37,6 +38,7 @@ class Services:
     configs: Configs
     leases: StoreLeases
     webhooks: Webhooks
+    consents: Consents
     budgets: dict[tuple[str, str], StoreBudget] = field(default_factory=dict)
     """One per connection and its limits, because calls in flight are counted in the process."""
 
@@ -90,7 +92,9 @@ def open_services(settings: Settings) -> Services:
     require(settings, "encryption_keys")
     db = Database(settings.database_url)
     vault = Vault(settings.keys())
-    return Services(settings, db, Connections(db, vault), Configs(db), StoreLeases(db), Webhooks(db, vault))
+    return Services(
+        settings, db, Connections(db, vault), Configs(db), StoreLeases(db), Webhooks(db, vault), Consents(db, vault)
+    )
 
 
 async def seed_alguna(services: Services) -> None:

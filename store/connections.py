@@ -142,7 +142,11 @@ class Connections(StoreTokens):
 
     async def secret(self, connection_id: str, key: str) -> str | None:
         """Return one of a connection's secrets, whether it works or not. Raises NotFound."""
-        return self._credentials(await self._row(connection_id)).values.get(key)
+        return (await self.secrets(connection_id)).get(key)
+
+    async def secrets(self, connection_id: str) -> Mapping[str, str]:
+        """Return a connection's secrets, whether it works or not. Raises NotFound."""
+        return self._credentials(await self._row(connection_id)).values
 
     async def seed_alguna(self, base_url: str, api_key: str, webhook_secret: str | None = None) -> bool:
         """Store Alguna's connection from the settings: on the first start, and when the settings changed since then.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from connectors.alguna.connector import AlgunaConnector
 from connectors.alguna.events import AlgunaEvents
+from connectors.consent import Consent
 from connectors.events import EventReceiver
 from connectors.protocols import Connector, ConnectorContext
 from core.records import Entity
@@ -21,6 +22,10 @@ class AlgunaProvider:
     def connect(self, context: ConnectorContext) -> Connector:
         """Make a connector for Alguna on behalf of one integration."""
         return AlgunaConnector(context)
+
+    def consent(self) -> Consent | None:
+        """None: Alguna is connected by an API key."""
+        return None
 
     def receiver(self) -> EventReceiver:
         """Webhooks through Svix."""

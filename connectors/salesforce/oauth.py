@@ -111,15 +111,18 @@ def tokens_of(response: httpx.Response, values: Mapping[str, str]) -> dict[str, 
     if body.get("refresh_token"):
         tokens["refreshToken"] = str(body["refresh_token"])
     if body.get("instance_url"):
-        tokens["instanceUrl"] = _trusted(str(body["instance_url"]), values)
+        tokens["instanceUrl"] = trusted_instance(str(body["instance_url"]), values)
     identity = str(body.get("id") or "").rstrip("/").split("/")
     if len(identity) >= 2:
         tokens["organizationId"], tokens["userId"] = identity[-2], identity[-1]
     return tokens
 
 
-def _trusted(instance_url: str, values: Mapping[str, str]) -> str:
-    """The instance may move, but only to where the vendor is at home; else tokens could be led elsewhere."""
+def trusted_instance(instance_url: str, values: Mapping[str, str]) -> str:
+    """Return where API calls go: the instance may move, but only to where the vendor is at home.
+
+    Raises GrantDead for another host, where tokens would be led astray.
+    """
     given = httpx.URL(instance_url)
     if origin(given) == origin(base_url(values)):
         return base_url(values)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connectors.consent import Consent
 from connectors.events import EventReceiver
 from connectors.protocols import Connector, ConnectorContext
 from connectors.salesforce.connector import SalesforceConnector
+from connectors.salesforce.consent import SalesforceConsent
 from connectors.salesforce.events import SalesforceEvents
 from connectors.salesforce.spec import FACTS
 from core.records import Entity
@@ -74,6 +76,10 @@ class SalesforceProvider:
     def connect(self, context: ConnectorContext) -> Connector:
         """Make a connector for one connection."""
         return SalesforceConnector(context)
+
+    def consent(self) -> Consent | None:
+        """The code flow of a connected app."""
+        return SalesforceConsent()
 
     def receiver(self) -> EventReceiver:
         """Outbound messages."""

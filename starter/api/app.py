@@ -18,6 +18,7 @@ from starter.api.routes import (
     integrations,
     keys,
     links,
+    oauth,
     receivers,
     schedules,
     syncs,
@@ -26,7 +27,7 @@ from starter.api.routes import (
 )
 from starter.services.backend import Backend
 
-_MODULES = (integrations, configuration, schedules, syncs, inbox, links, keys, webhooks)
+_MODULES = (integrations, configuration, schedules, syncs, inbox, links, keys, oauth, webhooks)
 ROUTERS = tuple(module.router for module in _MODULES)
 """The routes that need a key, one router per resource."""
 
@@ -56,6 +57,7 @@ def create_app(backend: Backend) -> FastAPI:
     app.state.backend = backend
     errors.install(app)
     app.include_router(system.router)
+    app.include_router(oauth.callback_router)
     app.include_router(receivers.router, responses=REFUSALS)
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(BEARER)], responses=REFUSALS)

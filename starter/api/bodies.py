@@ -32,6 +32,21 @@ class NewIntegration(_Model):
     webhook_secret: Text | None = None
 
 
+class BeginConsent(_Model):
+    """A connection to make by consent; `credentials` are those of your app at the vendor."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] | None = None
+    credentials: dict[str, Any]
+    redirect_uri: Text | None = None
+
+
+class ConsentCode(_Model):
+    """What the vendor gave the person to bring back."""
+
+    state: Text
+    code: Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+
+
 class WebhookSecret(_Model):
     """What checks the provider's events; without one, one is made."""
 
@@ -58,6 +73,7 @@ class Reconnect(_Model):
 
     credentials: dict[str, Any] | None = None
     authorization_url: bool | None = None
+    redirect_uri: Text | None = None
 
 
 class StartSync(_Model):

@@ -64,6 +64,14 @@ class ScheduleAnswer(Answer):
     missed: int
 
 
+class ConsentAnswer(Answer):
+    """Where to send a person, who then comes back to `redirectUri`."""
+
+    authorization_url: str
+    redirect_uri: str
+    expires_at: str
+
+
 class ReceiverAnswer(Answer):
     """Where a provider sends its events, and the secret, which never shows again."""
 

@@ -21,6 +21,7 @@ from starter.services.refusals import Unavailable
 from store.api_keys import ApiKeys
 from store.configs import Configs
 from store.connections import Connections
+from store.consents import Consents
 from store.database import Database
 from store.idempotency import IdempotencyKeys
 
@@ -59,6 +60,11 @@ class Backend:
     def connections(self) -> Connections:
         """Integrations and credentials."""
         return self.services.connections
+
+    @property
+    def consents(self) -> Consents:
+        """Consents that people were asked for."""
+        return self.services.consents
 
     @property
     def configs(self) -> Configs:

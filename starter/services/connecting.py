@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import structlog
 from temporalio.service import RPCError
 
-from connectors.registry import ALGUNA, PROVIDERS
+from connectors import consent
+from connectors.consent import Consent
+from connectors.registry import ALGUNA, PROVIDERS, provider_spec
 from core import names
 from core.config import IntegrationConfig
 from core.errors import Conflict, Duplicate, FieldValidation
@@ -22,6 +25,8 @@ from starter.services.steering import cancel_workflow, signal_entities
 from store import listing, views
 from store.tables.connections import Integration
 from store.types import utc_now
+
+log = structlog.get_logger(__name__)
 
 JsonObject = dict[str, Any]
 
@@ -142,7 +147,18 @@ async def disconnect(backend: Backend, integration: Integration) -> None:
         live = await listing.live_runs(session, integration.id)
     for run in live:
         await cancel_workflow(backend, run, utc_now())
+    flow = provider_spec(integration.provider).consent()
+    if flow is not None and not await _revoked(flow, await backend.connections.secrets(integration.id)):
+        log.warning("grant_not_revoked", integration=integration.id, provider=integration.provider)
     await backend.connections.delete_integration(integration.id)
+
+
+async def _revoked(flow: Consent, values: Mapping[str, str]) -> bool:
+    """Tell the vendor that the grant is over. The secrets are forgotten here in any case."""
+    try:
+        return await consent.revoke(flow, values)
+    except FieldValidation:
+        return False
 
 
 async def _tell(backend: Backend, integration_ids: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Table of the API's keys. Only hashes are kept: a key shows once, when it is made."""
+"""Tables of who may do what: keys of the API (hashes alone), and consents that people were asked for."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ class ApiKeyRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ConsentRow(SQLModel, table=True):
+    """A consent that a person was asked for. `secrets` is encrypted: the app's credentials and the PKCE verifier."""
+
+    __tablename__ = "consents"
+
+    state_hash: str = Field(primary_key=True)
+    provider: str
+    integration_id: str | None = None
+    reconnects: bool = False
+    redirect_uri: str
+    secrets: str
+    expires_at: datetime = Field(sa_type=UtcDateTime)

@@ -10,8 +10,8 @@ from starter.api import documents
 from starter.api.answers import Json, listed
 from starter.api.bodies import ListQuery, NewIntegration, Reconnect, SchemaQuery, WebhookSecret
 from starter.api.needs import Named, Served
-from starter.api.service_documents import ReceiverAnswer
-from starter.services import connecting, receiving, running, systems
+from starter.api.service_documents import ConsentAnswer, ReceiverAnswer
+from starter.services import connecting, consenting, receiving, running, systems
 from starter.services.refusals import invalid
 
 router = APIRouter(prefix="/integrations", tags=["integrations"])
@@ -54,11 +54,14 @@ async def disconnect(integration: Named, backend: Served) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/{integration}/reconnect", response_model=documents.Reconnected)
+@router.post("/{integration}/reconnect", response_model=documents.Reconnected | ConsentAnswer)
 async def reconnect(body: Reconnect, integration: Named, backend: Served) -> Response:
-    """Replace the credentials by others of the same account; passes that wait for them go on."""
+    """Replace the credentials by others of the same account; passes that wait for them go on.
+
+    With `authorizationUrl` true the answer says where a person allows the connection anew.
+    """
     if body.authorization_url:
-        raise invalid("authorizationUrl", "consent in the browser is not available in this version; send credentials")
+        return Json(await consenting.begin_again(backend, integration, body.credentials, body.redirect_uri))
     if body.credentials is None:
         raise invalid("credentials", "is required")
     return Json(await connecting.reconnect(backend, integration, body.credentials))

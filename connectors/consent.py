@@ -1,0 +1,96 @@
+"""A person's consent in the browser: the OAuth 2.0 code flow, the same for every vendor but for its facts.
+
+Authlib speaks the protocol; a connector package says where, with what scope, and what a token answer is good for.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+from core.errors import FieldValidation, Transient
+
+_TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+_VERIFIER_BYTES = 48
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentFacts:
+    """A vendor's code flow: its addresses, the scope to ask for, and whether it takes a PKCE challenge."""
+
+    authorize_url: str
+    token_url: str
+    revoke_url: str | None
+    scope: str
+    pkce: bool
+
+
+class Consent(Protocol):
+    """What a connector package knows of its vendor's code flow. `values` are credentials as api.md names them."""
+
+    def facts(self, values: Mapping[str, str]) -> ConsentFacts:
+        """Return the flow's facts for an app. Raises FieldValidation when the app's credentials do not suffice."""
+        ...
+
+    def values_of(self, token: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
+        """Return credentials made of a token answer. Raises FieldValidation for one that cannot be used."""
+        ...
+
+
+def begin(consent: Consent, values: Mapping[str, str], redirect_uri: str, state: str) -> tuple[str, str]:
+    """Return the page to send a person to, and the PKCE verifier ("" where the vendor takes none)."""
+    facts = consent.facts(values)
+    verifier = secrets.token_urlsafe(_VERIFIER_BYTES) if facts.pkce else ""
+    client = _client(facts, values, redirect_uri)
+    more = {"code_verifier": verifier} if verifier else {}
+    url, _ = client.create_authorization_url(facts.authorize_url, state=state, **more)
+    return str(url), verifier
+
+
+async def redeem(
+    consent: Consent, values: Mapping[str, str], redirect_uri: str, code: str, verifier: str
+) -> dict[str, str]:
+    """Exchange a code for credentials: the app's own with the tokens. Raises FieldValidation, Transient."""
+    facts = consent.facts(values)
+    more = {"code_verifier": verifier} if verifier else {}
+    async with _client(facts, values, redirect_uri) as client:
+        try:
+            token = await client.fetch_token(facts.token_url, code=code, grant_type="authorization_code", **more)
+        except AuthlibBaseError as error:
+            raise FieldValidation(f"the vendor refuses the code: {error.error}") from None
+        except (httpx.HTTPError, ValueError) as error:
+            raise Transient(f"the vendor's token endpoint did not answer: {type(error).__name__}") from None
+    return {**values, **consent.values_of(token, values)}
+
+
+async def revoke(consent: Consent, values: Mapping[str, str]) -> bool:
+    """Tell the vendor that a grant is over; False where it cannot be told."""
+    facts = consent.facts(values)
+    token = values.get("refreshToken") or values.get("accessToken")
+    if facts.revoke_url is None or not token:
+        return False
+    async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client:
+        try:
+            reply = await client.post(facts.revoke_url, data={"token": token})
+        except httpx.HTTPError:
+            return False
+    return reply.is_success
+
+
+def _client(facts: ConsentFacts, values: Mapping[str, str], redirect_uri: str) -> AsyncOAuth2Client:
+    return AsyncOAuth2Client(
+        values.get("clientId"),
+        values.get("clientSecret"),
+        scope=facts.scope,
+        redirect_uri=redirect_uri,
+        code_challenge_method="S256" if facts.pkce else None,
+        token_endpoint_auth_method="client_secret_post",
+        timeout=_TIMEOUT,
+        follow_redirects=False,
+    )

@@ -1,0 +1,68 @@
+"""Consent in the browser: where a person is sent, and where the vendor sends them back."""
+
+from __future__ import annotations
+
+import html
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import HTMLResponse
+
+from starter.api import documents
+from starter.api.answers import Json
+from starter.api.bodies import BeginConsent, ConsentCode
+from starter.api.needs import REFUSALS, Served
+from starter.api.service_documents import ConsentAnswer
+from starter.services import consenting
+from starter.services.refusals import Refused
+
+router = APIRouter(prefix="/oauth", tags=["connections"])
+callback_router = APIRouter(prefix="/oauth", tags=["connections"])
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>External Sync</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}}</style></head>
+<body><h1>{title}</h1><p>{text}</p></body></html>
+"""
+
+
+@router.post("/{provider}/authorize", response_model=ConsentAnswer)
+async def begin(provider: str, body: BeginConsent, backend: Served) -> Response:
+    """Begin a connection by consent: send the person to `authorizationUrl` within ten minutes."""
+    made = await consenting.begin(
+        backend, provider, body.credentials, integration_id=body.id, redirect_uri=body.redirect_uri
+    )
+    return Json(made)
+
+
+@router.post("/{provider}/redeem", status_code=201, response_model=documents.IntegrationAnswer)
+async def redeem(provider: str, body: ConsentCode, backend: Served) -> Response:
+    """Finish a consent whose callback was a program's own (the command line)."""
+    return Json(await consenting.finish(backend, provider, body.state, body.code), 201)
+
+
+@callback_router.get("/{provider}/callback", response_class=HTMLResponse, responses=REFUSALS)
+async def callback(
+    provider: str,
+    backend: Served,
+    state: Annotated[str, Query(max_length=200)] = "",
+    code: Annotated[str, Query(max_length=4000)] = "",
+    error: Annotated[str, Query(max_length=200)] = "",
+) -> HTMLResponse:
+    """Take a person back from the vendor and say how it went."""
+    if error or not code:
+        return _page("Not connected", f"{provider} says: {error or 'no code was given'}. You can close this page.", 400)
+    try:
+        made = await consenting.finish(backend, provider, state, code)
+    except Refused as refusal:
+        return _page("Not connected", refusal.detail, refusal.status)
+    return _page("Connected", f"{made['id']} is connected. You can close this page.", 200)
+
+
+def _page(title: str, text: str, status: int) -> HTMLResponse:
+    # The address held a code; no other page is to learn of it.
+    return HTMLResponse(
+        _PAGE.format(title=html.escape(title), text=html.escape(text)),
+        status,
+        headers={"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"},
+    )
