@@ -1,4 +1,4 @@
-"""Consent in the browser for the command line: a page of the vendor, and a callback on this machine that waits for it."""
+"""Consent in the browser for the command line: the vendor's page, and a callback on this machine that waits."""
 
 from __future__ import annotations
 

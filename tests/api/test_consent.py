@@ -42,14 +42,17 @@ async def decide(person: httpx.AsyncClient, url: str, decision: str = "allow") -
     return reply.headers["location"]
 
 
+async def begin(world: World) -> Any:
+    body = {"id": world.id, "credentials": await app_of(world)}
+    return await world.call("POST", "/oauth/salesforce/authorize", body)
+
+
 async def come_back(world: World, location: str) -> httpx.Response:
     return await world.api.get(urlsplit(location).path + "?" + urlsplit(location).query, headers={"Authorization": ""})
 
 
 async def test_a_person_connects_an_account_by_consent(world: World, person: httpx.AsyncClient) -> None:
-    begun = await world.call(
-        "POST", "/oauth/salesforce/authorize", {"id": world.id, "credentials": await app_of(world)}
-    )
+    begun = await begin(world)
     asked = parse_qs(urlsplit(begun["authorizationUrl"]).query)
     assert asked["code_challenge_method"] == ["S256"]
     assert "refresh_token" in asked["scope"][0]
@@ -64,9 +67,7 @@ async def test_a_person_connects_an_account_by_consent(world: World, person: htt
 
 
 async def test_what_was_not_asked_for_is_not_stored(world: World, person: httpx.AsyncClient) -> None:
-    begun = await world.call(
-        "POST", "/oauth/salesforce/authorize", {"id": world.id, "credentials": await app_of(world)}
-    )
+    begun = await begin(world)
     location = await decide(person, begun["authorizationUrl"])
     parts = urlsplit(location)
     forged = urlencode({**dict(parse_qsl(parts.query)), "state": "guessed"})
@@ -75,9 +76,7 @@ async def test_what_was_not_asked_for_is_not_stored(world: World, person: httpx.
     page = await come_back(world, f"{parts.path}?{wrong}")
     assert (page.status_code, "<script" in page.text) == (422, False)
     await world.call("GET", "/{id}", status=404)
-    again = await world.call(
-        "POST", "/oauth/salesforce/authorize", {"id": world.id, "credentials": await app_of(world)}
-    )
+    again = await begin(world)
     denied = await come_back(world, await decide(person, again["authorizationUrl"], "deny"))
     assert (denied.status_code, "access_denied" in denied.text) == (400, True)
     page = await come_back(world, f"{parts.path}?error=%3Cscript%3Ealert(1)%3C/script%3E")
