@@ -21,7 +21,9 @@ STARTS_AT_ONCE = 50
 
 
 async def announce_conflicts(engine: Engine, context: PassContext) -> None:
-    """Start a ConflictResolution workflow for each open conflict that has none."""
+    """Start a ConflictResolution workflow for each open conflict that has none. A dry run asks nobody."""
+    if context.ref.dry_run:
+        return
     async with engine.db.session() as session:
         waiting = await conflicts.unannounced(session, context.scope)
     if not waiting:
@@ -60,7 +62,9 @@ async def _start(engine: Engine, context: PassContext, conflict_id: int) -> None
 
 
 async def wake_conflicts(engine: Engine, context: PassContext, conflict_ids: Collection[int]) -> None:
-    """Tell the workflows of ended conflicts to look at the store."""
+    """Tell the workflows of ended conflicts to look at the store. A dry run ends none."""
+    if context.ref.dry_run:
+        return
     for conflict_id in conflict_ids:
         workflow_id = names.conflict_workflow_id(context.ref.integration_id, context.ref.entity, conflict_id)
         try:

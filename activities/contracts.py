@@ -39,6 +39,7 @@ class PassRef(BaseModel, frozen=True):
     run_ids: list[str] = Field(default_factory=list)
     heartbeat_seconds: float = 30.0
     direction: Direction | None = None
+    dry_run: bool = False
 
 
 class ChunkRef(BaseModel, frozen=True):
@@ -74,6 +75,7 @@ class RunRequest(BaseModel, frozen=True):
     entities: list[Entity] | None = None
     run_id: str | None = None
     direction: Direction | None = None
+    dry_run: bool = False
 
 
 class RunPlan(BaseModel, frozen=True):
@@ -86,6 +88,7 @@ class RunPlan(BaseModel, frozen=True):
     mode: Mode
     problem: str | None = None
     direction: Direction | None = None
+    dry_run: bool = False
 
 
 class PassRequest(BaseModel, frozen=True):
@@ -99,6 +102,7 @@ class PassRequest(BaseModel, frozen=True):
     requester: str | None = None
     heartbeat_seconds: float = 30.0
     direction: Direction | None = None
+    dry_run: bool = False
 
 
 class PassFinished(BaseModel, frozen=True):

@@ -7,6 +7,7 @@ A process asks again when another one has stored a different description, becaus
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,7 +33,8 @@ class SchemaBook:
         self._db = db
         self._keep = timedelta(seconds=keep_seconds)
         self._known: dict[tuple[str, Entity], Described] = {}
-        self._turn = asyncio.Lock()
+        # One for each, so that a system that answers slowly keeps no other waiting (I11).
+        self._turns: defaultdict[tuple[str, Entity], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def get(self, connection_id: str, connector: Connector, entity: Entity) -> Described:
         """Return the description of an entity, asking the system where the known one is old or another's is newer."""
@@ -40,7 +42,7 @@ class SchemaBook:
 
     async def newer(self, connection_id: str, connector: Connector, entity: Entity, than: datetime) -> Described:
         """Return a description that was asked for after a time, say that of a call in which a field was refused."""
-        async with self._turn:
+        async with self._turns[connection_id, entity]:
             known = self._known.get((connection_id, entity))
             async with self._db.session() as session:
                 newest = await schemas.stamp(session, connection_id, entity)

@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from activities.contracts import Mode, PassRef
 from activities.described import SchemaBook
+from activities.rehearsal import RehearsedConnector
 from connectors.protocols import Connector, EntityFacts
 from core import names
 from core.config import IntegrationConfig, plan
@@ -27,6 +28,7 @@ from store import passes, resting, runs
 from store.configs import Configs
 from store.connections import ALGUNA, Connections
 from store.database import Database
+from store.rehearsal import shadow_of
 from store.scope import Scope
 from store.tables.runs import Run
 from store.tokens import dead_connection
@@ -157,14 +159,14 @@ class Engine:
     async def open(self, ref: PassRef) -> PassContext:
         """Open a pass, or open it again. Raises Paused, AuthExpired, or FieldValidation without a configuration."""
         integration = await self.connections.get_integration(ref.integration_id)
-        scope = Scope(ref.integration_id, ref.entity)
+        scope = scope_of(ref)
         version, config = await self._config(ref)
         async with self.db.transaction() as session:
             # The first pass of an entity is a full one: matching needs both sides complete (design 3.5).
             first = ref.mode is Mode.INCREMENTAL and not await passes.has_cursors(session, scope)
             known = await passes.open_pass(
                 session,
-                scope,
+                Scope(ref.integration_id, ref.entity),
                 ref.pass_id,
                 mode=(Mode.FULL if first else ref.mode).value,
                 run_ids=ref.run_ids,
@@ -187,6 +189,8 @@ class Engine:
             Side.ALGUNA: await self.connector(ALGUNA, ALGUNA, integration.id),
             Side.EXTERNAL: await self.connector(integration.provider, integration.id, integration.id),
         }
+        if ref.dry_run:
+            sides = {side: RehearsedConnector(connector, self.db) for side, connector in sides.items()}
         context = await self._context(ref, integration.provider, sides, version, config)
         back = await self._back(context)
         if known.revived is None:
@@ -223,7 +227,12 @@ class Engine:
             await self.schemas.newer(connection_id, connector, ref.entity, at)
 
     async def wanted_with(self, context: PassContext, entities: Sequence[Entity]) -> list[Entity]:
-        """Which of these entities the pass's runs want too, so that one scan can serve both."""
+        """Which of these entities the pass's runs want too, so that one scan can serve both.
+
+        None in a dry run: the others' state is copied when their turn comes.
+        """
+        if context.ref.dry_run:
+            return []
         async with self.db.session() as session:
             wanted: set[str] = set()
             for run_id in context.ref.run_ids:
@@ -264,7 +273,7 @@ class Engine:
         return PassContext(
             ref=ref,
             provider=provider,
-            scope=Scope(ref.integration_id, ref.entity),
+            scope=scope_of(ref),
             config_version=version,
             config=config,
             plan=compiled,
@@ -282,9 +291,17 @@ class Engine:
             return options.default_currency
         if not config.direction.allows(Side.ALGUNA):
             return None
+        external = external.inner if isinstance(external, RehearsedConnector) else external
         if external not in self._currencies:
             self._currencies[external] = await external.default_currency()
         return self._currencies[external]
+
+
+def scope_of(ref: PassRef) -> Scope:
+    """The state that a pass works on: the entity's own, or a dry run's copy of it."""
+    if ref.dry_run:
+        return Scope(shadow_of(ref.integration_id, ref.run_ids[0]), ref.entity)
+    return Scope(ref.integration_id, ref.entity)
 
 
 def connection_of(ref: PassRef, side: Side) -> str:

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities import rehearsal
 from activities.announce import announce_conflicts
+from activities.calls import calls_made, count_calls
 from activities.contracts import FetchResult, Mode, PassRef
 from activities.deletions import hold_back, look_for_absent
 from activities.engine import Engine, PassContext
@@ -30,8 +32,10 @@ SLICE_SECONDS = 20.0
 
 async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     """Do the next part of a pass's reading; see `SyncSteps.fetch`."""
+    if ref.dry_run:
+        await rehearsal.prepare(engine, ref)
     context = await engine.open(ref)
-    counted = _calls(context)
+    counted = calls_made(context)
     await settle(engine, context)
     async with engine.db.transaction() as session:
         await staging.release_older(session, context.scope, ref.pass_id)
@@ -43,7 +47,7 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     waiting = 0 if more else await _prepare(engine, context)
     if not more and waiting == 0 and await _look_again(engine, context):
         waiting = await _prepare(engine, context)
-    await _count_calls(engine, context, counted)
+    await count_calls(engine, context, counted)
     async with engine.db.session() as session:
         # A record that was merged away or came back is read again before the pass ends.
         more = more or (waiting == 0 and await staging.has_inbox(session, context.scope))
@@ -56,16 +60,6 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
 def _result(engine: Engine, *, more: bool, waiting: int, closed: bool) -> FetchResult:
     options = engine.options
     return FetchResult(more=more, waiting=waiting, chunk_size=options.chunk_size, closed=closed, window=options.window)
-
-
-def _calls(context: PassContext) -> dict[Side, int]:
-    return {side: connector.calls for side, connector in context.connectors.items()}
-
-
-async def _count_calls(engine: Engine, context: PassContext, before: dict[Side, int]) -> None:
-    made = {side.value: connector.calls - before[side] for side, connector in context.connectors.items()}
-    async with engine.db.transaction() as session:
-        await passes.add_counts(session, context.ref.pass_id, Tally(), made)
 
 
 async def _prepare(engine: Engine, context: PassContext) -> int:
@@ -191,6 +185,8 @@ async def _look_again(engine: Engine, context: PassContext) -> int:
     This is the read-back of design 3.3, a whole page of rows a call; it also moves the cursor past our own writes, so
     that the next pass does not read them again. Returns how many records wait afterwards.
     """
+    if context.ref.dry_run:
+        return 0
     facts = context.facts[Side.EXTERNAL]
     async with engine.db.transaction() as session:
         known = await session.get(Pass, context.ref.pass_id)
@@ -223,6 +219,8 @@ async def _close(engine: Engine, context: PassContext) -> None:
         at = utc_now()
         await show_resting(session, context, at)
         await passes.move_cursors(session, context.scope, context.ref.pass_id, at)
+        if context.ref.dry_run:
+            await rehearsal.finish(session, context)
         await passes.close_pass(
             session, context.ref.pass_id, parked=await staging.count_parked(session, context.scope), at=at
         )

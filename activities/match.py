@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -268,7 +269,7 @@ async def _store(session: AsyncSession, context: PassContext, chunk: ChunkRef, f
             if owner is not side or record_id not in staged:
                 continue
             remembered[record_id] = (staged[record_id].digest, outcome, reason)
-            ids_of = {"alguna_id" if side is Side.ALGUNA else "external_id": record_id}
+            ids_of: dict[str, Any] = {"alguna_id" if side is Side.ALGUNA else "external_id": record_id}
             ended.append(Ending(side.other, outcome, reason=reason, **ids_of))
         await links.remember_unlinked(session, context.scope, side, remembered, context.config_version)
         await staging.drop(session, [item.row_id for item in staged.values()])

@@ -36,9 +36,9 @@ from core import names
 from core.config import IntegrationConfig
 from core.errors import FieldValidation
 from core.records import Entity, Side
-from store import errors, passes, runs, staging
+from store import errors, passes, rehearsal, runs, staging
 from store.scope import Scope
-from store.tables.runs import ConflictRow
+from store.tables.runs import ConflictRow, Run
 from store.types import utc_now
 
 log = structlog.get_logger(__name__)
@@ -98,7 +98,7 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
         elif not config.enabled and request.trigger == "schedule":
             problem = "the sync is disabled"
         async with engine.db.transaction() as session:
-            await runs.add_run(
+            run = await runs.add_run(
                 session,
                 run_id,
                 integration.id,
@@ -107,6 +107,7 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
                 entities=[entity.value for entity in entities],
                 workflow_id=info.workflow_id or "",
                 at=utc_now(),
+                dry_run=request.dry_run,
             )
             if problem is not None:
                 await runs.end_run(session, run_id, "failed", {"type": "internal", "message": problem}, utc_now())
@@ -117,6 +118,7 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
             entities=entities,
             mode=request.mode,
             problem=problem,
+            dry_run=run.dry_run,
         )
 
     @activity.defn(name="request_pass")
@@ -147,6 +149,10 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
         problem: dict[str, Any] = {"type": end.error_type, "message": end.message}
         async with self._engine.db.transaction() as session:
             await passes.end_pass(session, end.of.pass_id, end.state, problem, utc_now())
+            of_run = await session.get(Run, end.of.run_ids[0]) if end.of.dry_run else None
+        if of_run is not None and of_run.status in runs.ENDED:
+            # The run was canceled while this pass still worked.
+            await rehearsal.remove(self._engine.db, of_run.integration_id, of_run.id)
 
     @activity.defn(name="finish_run")
     async def finish_run(self, end: RunEnd) -> None:
@@ -162,7 +168,11 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
             elif await errors.count_of_run(session, end.run_id) or any(_has_failures(item.counts) for item in made):
                 status = "completed_with_errors"
             await runs.end_run(session, end.run_id, status, problem, utc_now())
-            await tell_of_end(self._engine, session, end.run_id)
+            run = await session.get(Run, end.run_id)
+            if run is not None and not run.dry_run:
+                await tell_of_end(self._engine, session, end.run_id)
+        if run is not None and run.dry_run:
+            await rehearsal.remove(self._engine.db, run.integration_id, run.id)
         await start_deliveries(self._engine)
         log.info("run_finished", run=end.run_id, status=status)
 

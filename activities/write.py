@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from activities.announce import wake_conflicts
+from activities.calls import calls_made, count_calls
 from activities.contracts import ChunkRef, ChunkResult
 from activities.described import back_to_the_merge, is_unknown_field
 from activities.engine import Engine, PassContext, connection_of
@@ -23,7 +24,6 @@ from core.compare import equal
 from core.errors import AuthExpired, ErrorType, RateLimit, RecordFailure, SyncError, Transient
 from core.records import Operation, OperationKind, Side
 from store import conflicts, passes, staging, writes
-from store.passes import Tally
 from store.types import utc_now
 from store.writes import OpenOperation, Outgoing
 
@@ -34,7 +34,7 @@ RETRY_SECONDS = 0.5
 async def write(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     """Send what the chunk needs; see `SyncSteps.write`."""
     context = await engine.open(chunk.of)
-    before = {side: connector.calls for side, connector in context.connectors.items()}
+    before = calls_made(context)
     async with engine.db.transaction() as session:
         epoch = await passes.next_epoch(session, chunk.of.pass_id, chunk.number)
     # Only this chunk's own, of earlier attempts: those of chunks in work beside it are on their way.
@@ -43,9 +43,8 @@ async def write(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     # Last the markers of records that were made in Alguna.
     for side in (Side.EXTERNAL, Side.ALGUNA, Side.EXTERNAL):
         sent += await _write_side(engine, context, chunk, epoch, side)
-    made = {side.value: connector.calls - before[side] for side, connector in context.connectors.items()}
+    await count_calls(engine, context, before)
     async with engine.db.transaction() as session:
-        await passes.add_counts(session, chunk.of.pass_id, Tally(), made)
         await staging.drop_chunk(session, chunk.of.pass_id, chunk.number)
         reached = await writes.links_done(session, chunk.of.pass_id, chunk.number)
         ended = await conflicts.carried_out(session, context.scope, reached)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from connectors.consent import Consent
 from connectors.events import EventReceiver
@@ -31,7 +31,7 @@ class EntityFacts:
     that refers to the parent record. `kinds` are the operations the system can take. `returns_values` says whether a
     write's response carries the stored values (else a read after the write confirms them). `modified_step` is the
     grain of its modification times in seconds. `batch` is the most operations of one request. `pull_with` are the
-    entities that come for free with a scan of this one.
+    entities that come for free with a scan of this one. `page` is how many changes one call reads at most.
     """
 
     object_name: str
@@ -42,6 +42,7 @@ class EntityFacts:
     modified_step: float
     batch: int
     pull_with: tuple[Entity, ...] = ()
+    page: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,15 @@ class Connector(Protocol):
 
     async def close(self) -> None:
         """Release the network connections."""
+        ...
+
+
+@runtime_checkable
+class KnowsNewParents(Protocol):
+    """A connector that must know a record's parent before it can write the record, and can tell of a planned one."""
+
+    def current_of_new(self, operation: Operation, parent: Mapping[str, Value]) -> Current:
+        """Return what `current` would say once the parent was created with these values (own path -> value)."""
         ...
 
 

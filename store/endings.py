@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.records import Side
+from core.values import Value
 from store.database import chunked, upsert
 from store.passes import Tally, add_counts
 from store.scope import Scope, table_of
@@ -41,6 +42,7 @@ class Ending:
     external_id: str | None = None
     reason: str | None = None
     fields: Sequence[str] = ()
+    changes: list[dict[str, Value]] | None = None
 
     @property
     def source_id(self) -> str:
@@ -75,7 +77,7 @@ async def record(
             _count(tally, ending.target, old.outcome, old.alguna_id, -1)
         _count(tally, ending.target, outcome, ending.alguna_id, 1)
         kept.append(_row(scope, pass_id, ending, outcome, at, chunk))
-    renewed = ["chunk", "alguna_id", "external_id", "outcome", "reason", "fields", "at"]
+    renewed = ["chunk", "alguna_id", "external_id", "outcome", "reason", "fields", "changes", "at"]
     await upsert(session, OUTCOMES, kept, ["pass_id", "target", "source_id"], renewed)
     await add_counts(session, pass_id, tally)
 
@@ -126,6 +128,7 @@ def _row(scope: Scope, pass_id: str, ending: Ending, outcome: str, at: datetime,
         "outcome": outcome,
         "reason": ending.reason[:REASON_LIMIT].replace("\0", "") if ending.reason else None,
         "fields": [name for name in ending.fields if name],
+        "changes": ending.changes,
         "at": at,
     }
 

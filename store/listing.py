@@ -74,8 +74,8 @@ async def live_runs(session: AsyncSession, integration_id: str) -> Sequence[Run]
 
 
 async def last_completed(session: AsyncSession, integration_id: str, status: str | None = None) -> datetime | None:
-    """When a run last ended, in any way or with this status."""
-    query = select(func.max(col(Run.completed_at))).where(RUNS.c.integration_id == integration_id)
+    """When a run last ended, in any way or with this status. Dry runs do not count."""
+    query = select(func.max(col(Run.completed_at))).where(RUNS.c.integration_id == integration_id, ~RUNS.c.dry_run)
     if status is not None:
         query = query.where(RUNS.c.status == status)
     return (await session.execute(query)).scalar_one()

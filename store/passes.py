@@ -135,6 +135,22 @@ async def record_trails(
         await session.execute(insert(AUDIT), rows)
 
 
+async def rules_of(
+    session: AsyncSession, scope: Scope, pass_id: str, sources: Mapping[Side, Sequence[str]]
+) -> dict[tuple[Side, str], dict[str, str]]:
+    """The rules by which a pass decided, by record (side, id) and Alguna field."""
+    found: dict[tuple[Side, str], dict[str, str]] = {}
+    for side, ids in sources.items():
+        column = AUDIT.c.alguna_id if side is Side.ALGUNA else AUDIT.c.external_id
+        query = select(column, AUDIT.c.decisions).where(
+            scope.covers(AUDIT), AUDIT.c.pass_id == pass_id, column.in_(list(ids))
+        )
+        for record_id, decisions in (await session.execute(query.order_by(AUDIT.c.id))).all():
+            rules = {str(one["field"]): str(one["rule"]) for one in decisions if "rule" in one}
+            found.setdefault((side, record_id), {}).update(rules)
+    return found
+
+
 async def cursor(session: AsyncSession, scope: Scope, side: Side) -> str | None:
     """The cursor that the last completed read of a side left."""
     row = await session.get(Cursor, (scope.integration_id, scope.entity.value, side.value))

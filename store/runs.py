@@ -26,6 +26,7 @@ async def add_run(
     entities: Sequence[str],
     workflow_id: str,
     at: datetime,
+    dry_run: bool = False,
 ) -> Run:
     """Return the run, made as `queued` if it is new."""
     known = await session.get(Run, run_id)
@@ -35,6 +36,7 @@ async def add_run(
             integration_id=integration_id,
             trigger=trigger,
             mode=mode,
+            dry_run=dry_run,
             entities=list(entities),
             workflow_id=workflow_id,
             created_at=at,

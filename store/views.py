@@ -8,6 +8,7 @@ from typing import Any
 
 from core.records import Side
 from store.links import decode_base
+from store.rehearsal import PLANNED
 from store.tables.runs import Audit, ConflictRow, Outcome, Pass, RecordError, Run
 from store.tables.sync import Link
 
@@ -34,7 +35,7 @@ def run(row: Run, passes: Sequence[Pass], url_of: UrlOf) -> JsonObject:
         "mode": row.mode,
         "status": row.status,
         "entities": row.entities,
-        "dryRun": False,
+        "dryRun": row.dry_run,
         "requestedAt": time(row.created_at),
         "startedAt": time(row.started_at),
         "completedAt": time(row.completed_at),
@@ -43,7 +44,13 @@ def run(row: Run, passes: Sequence[Pass], url_of: UrlOf) -> JsonObject:
         "problem": row.problem,
         "stats": {entity: _stats([one for one in passes if one.entity == entity]) for entity in row.entities},
         "apiCalls": {side.value: sum(one.calls.get(side.value, 0) for one in passes) for side in Side},
+        "plannedCalls": _planned_calls(passes) if row.dry_run else None,
     }
+
+
+def _planned_calls(passes: Sequence[Pass]) -> JsonObject:
+    """Return the calls by which the writes of a dry run would be carried out and confirmed."""
+    return {side.value: sum(one.calls.get(f"planned_{side.value}", 0) for one in passes) for side in Side}
 
 
 def _stats(passes: Iterable[Pass]) -> JsonObject:
@@ -65,13 +72,19 @@ def outcome(row: Outcome) -> JsonObject:
     return {
         "entity": row.entity,
         "direction": TO[Side(row.target)],
-        "algunaId": row.alguna_id,
-        "externalId": row.external_id,
+        "algunaId": _existing(row.alguna_id),
+        "externalId": _existing(row.external_id),
         "outcome": row.outcome,
         "reason": row.reason,
         "fields": [name for name in row.fields if name],
+        "changes": row.changes,
         "at": time(row.at),
     }
+
+
+def _existing(record_id: str | None) -> str | None:
+    """Return an id without those that only a dry run knows."""
+    return None if record_id is None or record_id.startswith(PLANNED) else record_id
 
 
 def error(row: RecordError) -> JsonObject:

@@ -93,10 +93,10 @@ class EntitySync:
                 workflow.continue_as_new(Inbox(waiting=self._waiting, canceled=sorted(self._canceled)))
 
     def _take(self) -> list[PassRequest]:
-        """The next request, with all others of its mode: one pass serves them together."""
-        mode = self._waiting[0].mode
-        taken = [item for item in self._waiting if item.mode is mode]
-        self._waiting = [item for item in self._waiting if item.mode is not mode]
+        """The next request, with all others of its mode: one pass serves them together. A dry run has its own."""
+        first = self._waiting[0]
+        taken = [item for item in self._waiting if _together(first, item)]
+        self._waiting = [item for item in self._waiting if not _together(first, item)]
         return taken
 
     async def _serve(self, requests: list[PassRequest]) -> None:
@@ -108,6 +108,7 @@ class EntitySync:
             mode=first.mode,
             run_ids=sorted({item.run_id for item in requests if item.run_id}),
             heartbeat_seconds=first.heartbeat_seconds,
+            dry_run=first.dry_run,
         )
         failed = await self._pass(of)
         for item in requests:
@@ -229,3 +230,9 @@ class EntitySync:
     def _show(self, details: str) -> None:
         self._details = details
         workflow.set_current_details(details)
+
+
+def _together(first: PassRequest, other: PassRequest) -> bool:
+    if first.dry_run or other.dry_run:
+        return first == other
+    return first.mode is other.mode

@@ -73,6 +73,7 @@ class IntegrationSync:
             mode=plan.mode,
             run_id=plan.run_id,
             requester=workflow.info().workflow_id,
+            dry_run=plan.dry_run,
         )
         while entity not in self._finished:
             await workflow.execute_activity_method(

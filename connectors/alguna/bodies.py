@@ -71,6 +71,19 @@ def context_of(one: CustomerResponse) -> dict[str, Value]:
     }
 
 
+def context_of_new(customer_id: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return what `context_of` would say of a customer that is created with these values."""
+    contacts = _with_primary(values, []) if any(path in values for path in _PRIMARY_PATHS) else None
+    return {
+        "id": customer_id,
+        "version": "",
+        "currency": values.get("currency"),
+        "aliases": [],
+        "billing_address": None,
+        "contacts": [{**one, "id": f"{customer_id}:primary"} for one in contacts or [] if isinstance(one, dict)],
+    }
+
+
 def customer_body(operation: Operation, context: Mapping[str, Any] | None, integration_id: str) -> dict[str, Value]:
     """Return the body of a customer's create or update. Raises `Refused`."""
     values, known = operation.values, context or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from connectors.alguna.bodies import context_of
+from connectors.alguna.bodies import context_of, context_of_new
 from connectors.alguna.client import AlgunaClient
 from connectors.alguna.reader import AlgunaReader
 from connectors.alguna.records import account_record, contact_records, subscription_record
@@ -116,6 +116,10 @@ class AlgunaConnector:
             found[one.id] = Current(record, context_of(customer) if customer else None)
         found |= await self._contacts(contacts, fields)
         return found | await self._subscriptions(subscriptions, fields)
+
+    def current_of_new(self, operation: Operation, parent: Mapping[str, Value]) -> Current:
+        """Return what a customer would be like that was created with these values."""
+        return Current(None, context_of_new(operation.parent_id or "", parent))
 
     def normalise(self, entity: Entity, values: Mapping[str, Value]) -> dict[str, Value]:
         """Return values as Alguna keeps them, as far as known: blank text is none, currencies are upper case."""

@@ -32,6 +32,7 @@ def _facts(object_name: str, marker: str, parent: str | None) -> EntityFacts:
         returns_values=False,
         modified_step=1.0,
         batch=WRITE_ROWS,
+        page=READ_ROWS,
     )
 
 

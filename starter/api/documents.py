@@ -51,6 +51,7 @@ class EntityStats(Answer):
     conflicts: int
     parked: int
     drift: int = 0
+    unsettled: int = 0
 
 
 class Calls(BaseModel):
@@ -61,7 +62,11 @@ class Calls(BaseModel):
 
 
 class RunAnswer(Answer):
-    """One sync. `problem` says why it paused or failed."""
+    """One sync. `problem` says why it paused or failed.
+
+    Of a dry run, `stats` are what would be done (`unsettled`: writes of an earlier sync whose outcome the next one
+    finds out first), `apiCalls` what it has read, and `plannedCalls` what writing would cost besides.
+    """
 
     sync_id: str
     trigger: str
@@ -89,6 +94,7 @@ class RecordOutcome(Answer):
     outcome: str
     reason: str | None
     fields: list[str]
+    changes: list[dict[str, Any]] | None
     at: str
 
 

@@ -19,7 +19,7 @@ from starter.services.backend import Backend
 from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing, Unavailable, invalid
 from starter.services.steering import cancel_workflow, run_entities, signal_entities, start_run
-from store import listing, runs, staging, views
+from store import listing, rehearsal, runs, staging, views
 from store.scope import Scope
 from store.tables.connections import Integration
 from store.tables.runs import Run
@@ -38,6 +38,7 @@ class Wish:
     entities: Sequence[Entity] | None = None
     record_ids: Sequence[str] | None = None
     side: Side = Side.ALGUNA
+    dry_run: bool = False
 
 
 async def start(backend: Backend, integration: Integration, wish: Wish) -> JsonObject:
@@ -62,7 +63,8 @@ async def start(backend: Backend, integration: Integration, wish: Wish) -> JsonO
             raise invalid("entities", "name exactly one entity, because recordIds are ids of one")
         asked[wanted[0]] = [(wish.side, record_id) for record_id in dict.fromkeys(wish.record_ids)]
         mode = Mode.INBOX
-    return await begin(backend, integration, "manual", mode, run_entities(config.entities, wanted), asked, "chosen")
+    entities = run_entities(config.entities, wanted)
+    return await begin(backend, integration, "manual", mode, entities, asked, "chosen", dry_run=wish.dry_run)
 
 
 async def find_run(backend: Backend, integration: Integration, run_id: str) -> Run:
@@ -122,6 +124,7 @@ async def begin(
     *,
     along: Effect | None = None,
     undo: Effect | None = None,
+    dry_run: bool = False,
 ) -> JsonObject:
     """Store the run with all that it is to look at, then start its workflow.
 
@@ -139,9 +142,11 @@ async def begin(
             entities=entities,
             workflow_id=names.run_workflow_id(run_id),
             at=at,
+            dry_run=dry_run,
         )
+        owner = rehearsal.shadow_of(integration.id, run_id) if dry_run else integration.id
         for entity, records in asked.items():
-            await staging.ask(session, Scope(integration.id, entity), records, reason, at)
+            await staging.ask(session, Scope(owner, entity), records, rehearsal.CHOSEN if dry_run else reason, at)
         if along is not None:
             await along(session)
     try:

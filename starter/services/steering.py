@@ -27,6 +27,7 @@ async def start_run(backend: Backend, integration: Integration, run: Run) -> Non
         mode=Mode(run.mode),
         entities=[Entity(entity) for entity in run.entities],
         run_id=run.id,
+        dry_run=run.dry_run,
     )
     await backend.temporal.start_workflow(
         names.INTEGRATION_SYNC,

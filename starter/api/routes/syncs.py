@@ -20,15 +20,17 @@ router = APIRouter(prefix="/integrations/{integration}", tags=["syncs"])
 
 @router.post("/sync", status_code=202, response_model=documents.Started)
 async def start_sync(integration: Named, backend: Served, body: StartSync | None = None) -> Response:
-    """Start a sync; while another one works it waits for its turn."""
+    """Start a sync; while another one works it waits for its turn.
+
+    A dry run plans everything and writes nothing: its counts are those of the plan, and its records carry what would
+    be written.
+    """
     asked = body or StartSync()
-    if asked.dry_run:
-        raise invalid("dryRun", "is not available in this version")
     if asked.direction is not None:
         raise invalid("direction", "cannot be chosen per sync in this version; it is part of the sync-config")
     if asked.record_ids is not None and asked.mode == "full":
         raise invalid("mode", "chosen records are read in any case; leave mode out")
-    wish = running.Wish(asked.chosen_mode(), asked.entities, asked.record_ids, asked.side)
+    wish = running.Wish(asked.chosen_mode(), asked.entities, asked.record_ids, asked.side, asked.dry_run)
     return Json(await running.start(backend, integration, wish), 202)
 
 
