@@ -82,10 +82,11 @@ class RunAnswer(Answer):
     problem: dict[str, Any] | None
     stats: dict[str, EntityStats]
     api_calls: Calls
+    planned_calls: Calls | None
 
 
 class RecordOutcome(Answer):
-    """How one record of a sync ended."""
+    """How one record of a sync ended. `changes`, of a dry run: {"field", "from", "to", "rule"}, in target's names."""
 
     entity: str
     direction: Literal["toExternal", "toAlguna"]

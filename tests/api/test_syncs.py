@@ -79,7 +79,6 @@ async def test_chosen_records_go_into_the_inbox(world: World) -> None:
         ({"entities": ["acounts"]}, "entities[0]"),
         ({"entities": []}, "entities"),
         ({"mode": "everything"}, "mode"),
-        ({"dryRun": True}, "dryRun"),
         ({"direction": "bidirectional"}, "direction"),
         ({"recordIds": []}, "recordIds"),
         ({"recordIds": ["a"]}, "entities"),

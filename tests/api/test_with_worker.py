@@ -139,3 +139,29 @@ async def working_records(world: World) -> int:
     reply = await world.http.get(f"{world.sandboxes['salesforce']}/_sandbox/records/accounts")
     total: int = reply.json()["total"]
     return total
+
+
+async def test_a_dry_run_shows_what_would_be_written_and_leaves_everything_as_it_is(working: World) -> None:
+    world = working
+    seeded = await world.control("alguna", "seed", {"entity": "accounts", "count": 3})
+    await world.configure(mappings={"accounts": FIELDS})
+    await synced(world)
+    ours = seeded["ids"][0]
+    await edit(world, "alguna", ours, name="Renamed by a person")
+    body = {"entities": ["accounts"], "recordIds": [ours], "dryRun": True}
+    for asked in (body, {"dryRun": True}):
+        run = await synced(world, asked)
+        assert run["dryRun"] is True
+        assert run["stats"]["accounts"]["toExternal"]["updated"] == 1
+        assert run["plannedCalls"] == {"alguna": 0, "external": 2}, "one write, and the read that confirms it"
+        records = (await world.call("GET", f"/{{id}}/sync-history/{run['syncId']}/records"))["data"]
+        changes = [item for row in records for item in row["changes"] or []]
+        assert [(item["field"], item["to"], item["rule"]) for item in changes] == [
+            ("Name", "Renamed by a person", "only_change")
+        ]
+        link = await world.call("GET", f"/{{id}}/links/accounts/{ours}")
+        assert await name_of(world, "salesforce", link["externalId"]) == changes[0]["from"]
+    state = await world.call("GET", "/{id}/sync-state")
+    assert state["entities"]["accounts"]["pending"] == 0
+    assert (await synced(world))["dryRun"] is False
+    assert await name_of(world, "salesforce", link["externalId"]) == "Renamed by a person"

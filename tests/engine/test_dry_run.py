@@ -80,9 +80,9 @@ async def rehearse_and_sync(world: World, mode: Mode = Mode.INCREMENTAL) -> tupl
     assert counts(done) == counts(said)
     assert done["status"] == said["status"]
     assert wrote(await outcomes(world, real)) == wrote(planned)
-    print("DRY", said["apiCalls"], said["plannedCalls"], "REAL", done["apiCalls"], len(await world.boxes.writes()))
-    sent = len(await world.boxes.writes())
-    assert sent <= sum(said["plannedCalls"].values()) or sent == 0
+    for side, made in done["apiCalls"].items():
+        # Contacts come along with the accounts in a sync, and are read by themselves in a dry run.
+        assert made <= said["apiCalls"][side] + said["plannedCalls"][side] <= made + 1
     return said, planned
 
 
@@ -118,7 +118,8 @@ async def test_a_dry_run_of_a_first_load_says_what_the_sync_does_and_does_nothin
         assert said["stats"]["contacts"]["toAlguna"]["created"] > 0, "children of parents that are not there yet"
         made = next(row for row in planned if row.outcome == "created" and row.target == "external")
         assert made.external_id is None
-        assert {"field": "Name", "from": None, "rule": "create"}.items() <= made.changes[0].items()  # type: ignore
+        name = next(item for item in made.changes or [] if item["field"] == "Name")
+        assert (name["from"], bool(name["to"]), name["rule"]) == (None, True, "create")
         assert any(row.outcome == "linked" and row.reason == "name" for row in planned)
 
 
@@ -148,7 +149,6 @@ async def test_a_dry_run_of_changes_says_field_by_field_what_the_sync_does(world
             {"field": "Name", "from": before[0]["from"], "to": "Renamed in Alguna", "rule": "only_change"}  # type: ignore
         ]
         assert changes["alguna", ours[1]][0]["to"] == "Renamed in Salesforce"  # type: ignore[index]
-        await rehearse_and_sync(world)
         await rehearse_and_sync(world, Mode.FULL)
 
 
