@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from activities.contracts import PassRef
     from activities.engine import Engine, PassContext
 
+
 class RehearsedConnector:
     """A connector that reads for real, and says of every write that it was done; see `Connector`."""
 
