@@ -120,7 +120,7 @@ async def test_a_dry_run_of_a_first_load_says_what_the_sync_does_and_does_nothin
         assert views.outcome(made)["externalId"] is None
         name = next(item for item in made.changes or [] if item["field"] == "Name")
         assert (name["from"], bool(name["to"]), name["rule"]) == (None, True, "create")
-        assert any(row.outcome == "linked" and row.reason == "linked by name" for row in planned)
+        assert any(row.outcome == "updated" and row.reason == "linked by name" for row in planned)
 
 
 async def test_a_dry_run_of_changes_says_field_by_field_what_the_sync_does(world: World) -> None:
