@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.announce import wake_conflicts
 from activities.decided import Decided
@@ -24,6 +25,7 @@ from store.deletions import Lost, Verdict
 from store.endings import Ending
 from store.links import LinkState
 from store.passes import Tally, Trail
+from store.scope import Scope
 from store.sightings import Scan
 from store.tables.sync import Reading
 from store.types import utc_now
@@ -152,6 +154,11 @@ def _survivor(context: PassContext, side: Side, link: LinkState) -> Keyed:
     }
     record = Record(own, context.ref.entity, link.id_on(own), values)
     return Keyed(own, record.id, keys_of(record, context.plan.matching))
+
+
+async def judge_deletions(session: AsyncSession, scope: Scope, side: Side, approved: bool) -> None:
+    """Carry a person's word about the deletions that wait to their links; the next pass acts on it."""
+    await deletions.change(session, scope, side, Verdict.HELD, Verdict.APPROVED if approved else Verdict.REJECTED)
 
 
 async def _hold(engine: Engine, context: PassContext, side: Side) -> None:

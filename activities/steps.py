@@ -24,6 +24,7 @@ from activities.contracts import (
     RunPlan,
     RunRequest,
 )
+from activities.deletions import judge_deletions
 from activities.engine import Engine
 from activities.fetch import fetch
 from activities.interfaces import ConflictSteps, DeliverySteps, RunSteps, SyncSteps
@@ -184,6 +185,8 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
             row = await session.get(ConflictRow, conflict.conflict_id)
             if row is None or row.status != "resolving":
                 return
+            if row.kind == "deletions" and row.decision is not None:
+                await judge_deletions(session, scope, Side(row.subject), row.decision["resolution"] == "approve")
             ids = ((Side.ALGUNA, row.alguna_id), (Side.EXTERNAL, row.external_id))
             await staging.ask(
                 session, scope, [(side, record) for side, record in ids if record], "resolution", utc_now()

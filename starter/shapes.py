@@ -57,6 +57,7 @@ class EntityState(TypedDict, total=False):
     openErrors: int
     openConflicts: int
     drift: int
+    heldDeletions: int
     cursors: dict[str, Any]
 
 

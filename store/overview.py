@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from core.records import Side
+from store.deletions import Verdict
 from store.links import decode_base
 from store.listing import find_link
 from store.resting import resting_fields
@@ -35,17 +36,19 @@ class EntityOverview:
     open_errors: int
     open_conflicts: int
     drift: int
+    held: int
     resting_fields: list[str]
     cursors: dict[Side, Cursor]
 
 
 async def entity_overview(session: AsyncSession, scope: Scope) -> EntityOverview:
     """Count what an entity has and what waits."""
+    active = LINKS.c.status == "active"
     read = await _count(session, Staged, scope.covers(STAGED), STAGED.c.state == "pending")
     asked = await _count(session, InboxItem, scope.covers(INBOX))
     cursors = (await session.execute(select(Cursor).where(scope.covers(CURSORS)))).scalars().all()
     return EntityOverview(
-        linked=await _count(session, Link, scope.covers(LINKS), LINKS.c.status == "active"),
+        linked=await _count(session, Link, scope.covers(LINKS), active),
         pending=read + asked,
         parked=await _count(session, Staged, scope.covers(STAGED), STAGED.c.state == "parked"),
         open_errors=await _count(session, RecordError, scope.covers(ERRORS), ERRORS.c.status.in_(OPEN_ERRORS)),
@@ -53,6 +56,7 @@ async def entity_overview(session: AsyncSession, scope: Scope) -> EntityOverview
             session, ConflictRow, scope.covers(CONFLICTS), CONFLICTS.c.status.in_(OPEN_CONFLICTS)
         ),
         drift=await _drifting(session, scope),
+        held=await _count(session, Link, scope.covers(LINKS), active, LINKS.c.verdict == Verdict.HELD.value),
         resting_fields=await resting_fields(session, scope),
         cursors={Side(row.side): row for row in cursors},
     )

@@ -140,6 +140,8 @@ def link(row: Link) -> JsonObject:
         "status": row.status,
         "rule": row.rule,
         "reason": row.reason,
+        "deletedOn": row.gone,
+        "deletion": row.verdict,
         "createdAt": time(row.created_at),
         "lastSyncAt": time(row.synced_at),
     }

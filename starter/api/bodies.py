@@ -140,7 +140,7 @@ class ResolveConflict(_Model):
     """A person's answer to one version of a conflict; `fields` is field -> "alguna", "external" or {"value": …}."""
 
     version: int
-    resolution: Literal["alguna", "external", "fields", "link", "create", "skip"]
+    resolution: Literal["alguna", "external", "fields", "link", "create", "skip", "approve", "reject"]
     fields: dict[str, Any] | None = None
     external_id: Text | None = None
     alguna_id: Text | None = None
@@ -197,7 +197,7 @@ class ConflictsQuery(ListQuery):
 
     status: Literal["open", "resolving", "resolved", "closed"] | None = None
     entity: Entity | None = None
-    kind: Literal["fields", "match"] | None = None
+    kind: Literal["fields", "match", "deletions"] | None = None
 
 
 class LinksQuery(ListQuery):

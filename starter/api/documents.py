@@ -175,6 +175,7 @@ class EntityState(Answer):
     open_errors: int
     open_conflicts: int
     drift: int
+    held_deletions: int
     resting_fields: list[str]
     max_lag: float | None
     cursors: dict[str, str | None]
@@ -228,7 +229,7 @@ class ConflictAnswer(Answer):
 
     id: str
     version: int
-    kind: Literal["fields", "match"]
+    kind: Literal["fields", "match", "deletions"]
     entity: str
     alguna_id: str | None
     external_id: str | None
@@ -250,6 +251,8 @@ class LinkAnswer(Answer):
     status: Literal["active", "tombstoned"]
     rule: str
     reason: str | None
+    deleted_on: Literal["alguna", "external"] | None
+    deletion: str | None
     created_at: str
     last_sync_at: str | None
 

@@ -248,6 +248,8 @@ def _json(text: str) -> Any:
 
 
 def _summary(conflict: Conflict) -> str:
+    if conflict["kind"] == "deletions":
+        return "many deletions at once: external-sync deletions"
     fields = [field["algunaField"] for field in conflict.get("fields") or []]
     return ", ".join(fields) or f"{len(conflict.get('candidates') or [])} candidates"
 

@@ -26,7 +26,11 @@ from store.tables.runs import ConflictRow
 
 JsonObject = dict[str, Any]
 
-_ANSWERS = {"fields": ("alguna", "external", "fields"), "match": ("link", "create", "skip")}
+_ANSWERS = {
+    "fields": ("alguna", "external", "fields"),
+    "match": ("link", "create", "skip"),
+    "deletions": ("approve", "reject"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ async def resolve(backend: Backend, integration: Integration, conflict_id: str, 
         raise invalid("resolution", f"`{answer.resolution}` does not answer a conflict of kind {row.kind}; use {known}")
     if row.kind == "fields":
         decision = await _choices(backend, integration, row, answer)
+    elif row.kind == "deletions":
+        decision = {"resolution": answer.resolution}
     else:
         decision = await _partner(backend, integration, row, answer)
     assert row.id is not None

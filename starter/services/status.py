@@ -107,6 +107,7 @@ def _entity(one: EntityOverview) -> JsonObject:
         "openErrors": one.open_errors,
         "openConflicts": one.open_conflicts,
         "drift": one.drift,
+        "heldDeletions": one.held,
         "restingFields": one.resting_fields,
         # Seconds since the side that was read longest ago was read to its end; None before both were.
         "maxLag": round((utc_now() - min(moved)).total_seconds(), 3) if len(moved) == len(Side) else None,
