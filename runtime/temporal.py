@@ -11,7 +11,7 @@ from functools import cache
 import structlog
 from pydantic_settings import BaseSettings, DotEnvSettingsSource
 from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client, Interceptor
 from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -74,6 +74,13 @@ async def register_search_attributes(client: Client) -> None:
             if error.status is not RPCStatusCode.ALREADY_EXISTS:
                 raise
     await _usable(client)
+
+
+async def missing_search_attributes(client: Client) -> list[str]:
+    """Return the names of those that the namespace does not have. Raises RPCError."""
+    request = ListSearchAttributesRequest(namespace=client.namespace)
+    there = (await client.operator_service.list_search_attributes(request)).custom_attributes
+    return [key.name for key in SEARCH_ATTRIBUTES if key.name not in there]
 
 
 async def _usable(client: Client) -> None:

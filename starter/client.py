@@ -133,6 +133,10 @@ class Client:
         """Let a paused integration go on."""
         return self.call("POST", f"{_of(name)}/resume")
 
+    def doctor(self) -> JsonObject:
+        """Return what is wrong with the installation, and how to mend it."""
+        return cast(JsonObject, self.call("GET", "/doctor"))
+
     # Keys
 
     def create_key(self, name: str, scope: str) -> JsonObject:

@@ -88,6 +88,13 @@ class Database:
 
         await asyncio.to_thread(upgrade, self.url)
 
+    async def pending_migrations(self) -> list[str]:
+        """The revisions that are not applied yet."""
+        from store.migrations.runner import pending
+
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(pending)
+
     async def close(self) -> None:
         """Close all connections."""
         await self._engine.dispose()

@@ -57,6 +57,7 @@ def create_app(backend: Backend) -> FastAPI:
     app.state.backend = backend
     errors.install(app)
     app.include_router(system.router)
+    app.include_router(system.keyed_router, dependencies=[Depends(BEARER)], responses=REFUSALS)
     app.include_router(oauth.callback_router)
     app.include_router(receivers.router, responses=REFUSALS)
     for router in ROUTERS:

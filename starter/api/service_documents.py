@@ -64,6 +64,22 @@ class ScheduleAnswer(Answer):
     missed: int
 
 
+class Finding(Answer):
+    """One thing that the doctor looked at; `mend` says what to do."""
+
+    check: str
+    state: Literal["ok", "warning", "failed"]
+    detail: str
+    mend: str | None
+
+
+class DoctorAnswer(Answer):
+    """What the doctor found; `state` is the worst of it."""
+
+    state: Literal["ok", "warning", "failed"]
+    findings: list[Finding]
+
+
 class ConsentAnswer(Answer):
     """Where to send a person, who then comes back to `redirectUri`."""
 

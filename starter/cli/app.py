@@ -10,7 +10,7 @@ from contextlib import suppress
 import typer
 
 from starter.children import PartFailedError
-from starter.cli import configuration, connections, deletions, keys, problems, processes, runs, schedules
+from starter.cli import configuration, connections, deletions, doctor, keys, problems, processes, runs, schedules
 from starter.cli.output import describe, is_terminal, warn
 from starter.cli.session import CommandError
 from starter.client import ApiError, UnreachableError
@@ -32,7 +32,7 @@ app = typer.Typer(
 
 for _panel, _commands in {
     _ON_THIS_MACHINE: (processes.demo, processes.dev, processes.worker, processes.api, processes.sandbox),
-    _SET_UP: (connections.connect, connections.reconnect),
+    _SET_UP: (connections.connect, connections.reconnect, doctor.doctor),
     _DAY_TO_DAY: (
         runs.sync,
         runs.status,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 # Any constant that no other program on the same PostgreSQL database is likely to use.
@@ -29,6 +31,13 @@ def upgrade(url: URL) -> None:
         settings = config()
         settings.attributes["connection"] = connection
         command.upgrade(settings, "head")
+
+
+def pending(connection: Connection) -> list[str]:
+    """The revisions that the database does not have yet, oldest first."""
+    script = ScriptDirectory.from_config(config())
+    current = MigrationContext.configure(connection).get_current_revision()
+    return [one.revision for one in reversed(list(script.iterate_revisions("head", current)))]
 
 
 @contextmanager

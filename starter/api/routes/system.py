@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from starter.api.answers import Json
 from starter.api.needs import Served
+from starter.api.service_documents import DoctorAnswer
+from starter.services import doctor, metrics
 
 router = APIRouter(tags=["system"])
+keyed_router = APIRouter(tags=["system"])
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -47,3 +50,15 @@ async def readyz(backend: Served) -> Response:
     checks = await backend.readiness()
     ready = set(checks.values()) == {"ok"}
     return Json({"status": "ready" if ready else "not_ready", "checks": checks}, 200 if ready else 503)
+
+
+@keyed_router.get("/metrics", response_class=PlainTextResponse)
+async def get_metrics(backend: Served) -> Response:
+    """Our numbers for Prometheus: counts and ages by integration and entity."""
+    return Response(await metrics.text(backend), media_type=metrics.CONTENT_TYPE)
+
+
+@keyed_router.get("/doctor", response_model=DoctorAnswer)
+async def get_doctor(backend: Served) -> Response:
+    """Look for what is wrong with this installation, and say how to mend it. Makes a few calls to the vendors."""
+    return Json(await doctor.examine(backend))
