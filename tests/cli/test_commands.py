@@ -316,3 +316,12 @@ def test_a_schedule_is_shown_and_steered(api: FakeApi, command: Command) -> None
     assert api.calls[-1].body == {"note": "quarter end"}
     assert "12:15" in command("schedule", "resume").out
     assert command("schedule", "trigger").code == 0
+
+
+def test_the_doctor_fails_when_something_is_broken(api: FakeApi, command: Command) -> None:
+    finding = {"check": "workers", "state": "failed", "detail": "none", "mend": "external-sync worker"}
+    api.on("GET", "/doctor", {"state": "failed", "findings": [finding]})
+    said = command("doctor")
+    assert (said.code, "external-sync worker" in said.out) == (1, True)
+    api.on("GET", "/doctor", {"state": "warning", "findings": [{**finding, "state": "warning"}]})
+    assert command("doctor").code == 0
