@@ -41,6 +41,10 @@ def decide_alone(
     if tomb is not None and not revivable(tomb, record.side):
         _skip(decided, item, "unlinked before; link it again to sync it")
         return
+    if not context.reaches(target):
+        # Without a digest it is not taken for settled: the next pass that may create it looks at it again.
+        _skip(decided, replace(item, digest=""), "waits for a sync in both directions")
+        return
     if not context.may_create(target):
         _skip(decided, item, "no partner found, and creating one is switched off or not possible")
         decided.agreed[target].append(record.id)

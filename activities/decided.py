@@ -23,12 +23,14 @@ from store.writes import Planned
 
 @dataclass(slots=True)
 class Pair:
-    """A link with the records of it that were staged, what a person decided, and since when each side is known."""
+    """A link with the records of it that were staged, what a person decided, since when each side is known,
+    and whether a person wants its error retried."""
 
     link: LinkState
     staged: dict[Side, StagedRecord]
     decision: Mapping[str, Any] | None
     read_at: Mapping[Side, datetime]
+    retried: bool = False
 
 
 @dataclass(slots=True)

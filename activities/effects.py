@@ -79,7 +79,7 @@ async def store_effects(
     await endings.record(session, scope, pass_id, effects.endings, at, chunk=chunk, tally=effects.tally)
     await writes.supersede_links(session, pass_id, effects.undecided, Side.ALGUNA)
     await conflicts.reopen(session, scope, effects.undecided, at)
-    await staging.ask(session, scope, effects.ask, "exists", at)
+    await staging.ask(session, scope, effects.ask, "exists", at, context.ref.direction)
     if effects.recreate:
         await _ask_again(session, context, opened, effects)
 
@@ -162,7 +162,5 @@ async def _ask_again(
 ) -> None:
     """Stage the source record of a target that is to be made anew."""
     anew = {link_id for link_id, _ in effects.recreate}
-    sources = [item.operation for item in opened if item.link_id in anew]
-    await staging.ask(
-        session, context.scope, [(item.target.other, item.source_id) for item in sources], "recreate", utc_now()
-    )
+    asked = [(item.operation.target.other, item.operation.source_id) for item in opened if item.link_id in anew]
+    await staging.ask(session, context.scope, asked, "recreate", utc_now(), context.ref.direction)

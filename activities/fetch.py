@@ -218,7 +218,9 @@ async def _close(engine: Engine, context: PassContext) -> None:
     async with engine.db.transaction() as session:
         at = utc_now()
         await show_resting(session, context, at)
-        await passes.move_cursors(session, context.scope, context.ref.pass_id, at)
+        # What may not flow now stays unread, so that the next pass in both directions finds it.
+        read = [side for side in Side if context.reaches(side.other)]
+        await passes.move_cursors(session, context.scope, context.ref.pass_id, read, at)
         if context.ref.dry_run:
             await rehearsal.finish(session, context)
         await passes.close_pass(

@@ -33,7 +33,7 @@ async def _take_some(engine: Engine, context: PassContext) -> int | None:
     async with engine.db.transaction() as session:
         # From now on an event nudges again: it may come after the rows that are taken here.
         await events.taken(session, scope)
-        asked = await staging.take_inbox(session, scope, pass_id, TAKEN_AT_ONCE)
+        asked = await staging.take_inbox(session, scope, pass_id, TAKEN_AT_ONCE, context.ref.direction)
     if not asked:
         return None
     wanted = {side: {item.record_id for item in asked if item.side is side and not item.hint} for side in Side}

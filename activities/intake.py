@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.engine import PassContext
 from activities.filtering import reunite, strays
+from activities.holding import waits_for
 from core.compare import equal
 from core.enums import OnDelete
 from core.matching import Keyed, keys_of
@@ -208,7 +209,7 @@ def differs(context: PassContext, side: Side, state: LinkState, record: Record) 
             continue
         value = record.fields[name]
         if name in ahead:
-            if not equal(value, ahead[name]):
+            if not equal(value, ahead[name]) or waits_for(context, state, item):
                 return True
             continue
         base = state.base.get(item.alguna_field)

@@ -223,7 +223,7 @@ async def _ask_external(
 ) -> list[Keyed]:
     """Look up external records that could be the partners of these Alguna records, and are not known yet."""
     records = [item.record for item in rest if item.record.side is Side.ALGUNA]
-    if not records or not context.may_create(Side.EXTERNAL):
+    if not records or not context.may_create(Side.EXTERNAL) or not context.reaches(Side.EXTERNAL):
         return []
     connector, found = context.connectors[Side.EXTERNAL], dict[str, Record]()
     for rule in context.plan.matching.rules:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from activities.auditing import trails_of
 from activities.decided import Decided, Pair, as_stored
 from activities.deletions import decide_both_deleted, decide_deletion
 from activities.engine import PassContext
 from activities.filtering import rests
+from activities.holding import held_back, keep_known, report_held, report_stopped, stop_flipping, stopped_fields
 from activities.intake import policy_of
 from core.causes import texts_of
 from core.enums import OnDelete
 from core.errors import RecordFailure
+from core.flips import note_writes
 from core.merge import Action, Choice, Custom, MergeResult, SideView, merge
 from core.records import OperationKind, Side
 from core.values import Value, fingerprint
@@ -32,25 +35,41 @@ def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
     if rests(context, decided, pair) or _decide_deleted(context, decided, pair):
         return
     views = {side: _view(link, side, pair.staged.get(side)) for side in Side}
+    if pair.decision is not None and context.ref.direction is not None:
+        # A person's answer is carried out by its own pass, which may write to both sides.
+        reason = "waits for a person's decision to be carried out"
+        decided.endings += [_ending(link, side.other, "skipped", reason) for side in pair.staged]
+        return
     step = {side: context.facts[side].modified_step for side in Side}
-    result = merge(context.plan, views[Side.ALGUNA], views[Side.EXTERNAL], link.base, step=step)
+    held: frozenset[str] = frozenset()
+    alone = stopped_fields(context, link, views, retried=pair.retried)
+    merged = partial(merge, context.plan, views[Side.ALGUNA], views[Side.EXTERNAL], link.base, step=step)
+    result = merged(frozen=alone)
     chosen = _still_asked(pair, result)
     if chosen:
-        result = merge(context.plan, views[Side.ALGUNA], views[Side.EXTERNAL], link.base, choices=chosen, step=step)
+        result = merged(choices=chosen, frozen=alone)
+    else:
+        alone |= stop_flipping(context, link, views, result)
+        held = held_back(context, result) - alone
+        result = merged(frozen=alone | held) if alone | held else result
     planned = _writes(context, pair, result)
     decided.planned += planned
     decided.trails += trails_of(context, pair, result, views, planned)
     digest = _digest(context, link, views)
     link.base.update(result.settled)
+    note_writes(link.flips, result)
     _note_waiting(context, link, result, views)
+    keep_known(context, link, alone | held, held, views)
     decided.links.append(link)
     _judge(context, decided, link, result, views, digest)
+    report_stopped(context, decided, link, alone, views, digest)
+    report_held(context, decided, pair, held)
     _end(decided, pair, result, planned)
     for target in Side:
         decided.merged[target].append(link.id_on(target.other))
     if not result.conflicts:
         (decided.answered if chosen else decided.untroubled).append(str(link.id))
-    if not planned and result.quiet:
+    if not planned and result.quiet and not held:
         for target in Side:
             decided.agreed[target].append(link.id_on(target.other))
 

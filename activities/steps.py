@@ -109,6 +109,7 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
                 workflow_id=info.workflow_id or "",
                 at=utc_now(),
                 dry_run=request.dry_run,
+                direction=request.direction,
             )
             if problem is not None:
                 await runs.end_run(session, run_id, "failed", {"type": "internal", "message": problem}, utc_now())
@@ -120,6 +121,7 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
             mode=request.mode,
             problem=problem,
             dry_run=run.dry_run,
+            direction=request.direction,
         )
 
     @activity.defn(name="request_pass")

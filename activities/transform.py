@@ -17,6 +17,7 @@ from activities.creating import decide_alone
 from activities.decided import Decided, Pair
 from activities.engine import Engine, PassContext
 from activities.merging import decide_pair
+from core.flips import STOPPED
 from core.records import PARENT_OF, Record, Side
 from store import conflicts, deletions, endings, errors, links, parting, passes, staging, writes
 from store.deletions import Verdict
@@ -41,11 +42,14 @@ async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
         # A link may have ended since its record was staged.
         states = {number: state for number, state in found.items() if state.status == "active"}
         decisions = await conflicts.decisions(session, context.scope, "fields", [str(number) for number in states])
+        stopped = [state for state in states.values() if STOPPED in state.flips]
+        retried = await errors.retrying(session, context.scope, stopped) if stopped else set()
     parents = await _parents(engine, context, staged)
     buried = await _buried(engine, context, staged)
     decided = Decided()
     read_at = await _read_at(engine, context)
     for pair in _pairs(staged, states, decisions, read_at):
+        pair.retried = pair.link.id in retried
         decide_pair(context, decided, pair)
     for item in staged:
         if item.link_id is None or item.link_id not in states:

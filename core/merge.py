@@ -17,7 +17,7 @@ exactly never makes a field look changed. What each rule name in a `Decision` me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -69,18 +69,19 @@ def merge(
     *,
     choices: Mapping[str, Choice] = _NO_CHOICES,
     step: Mapping[Side, float],
+    frozen: Collection[str] = (),
 ) -> MergeResult:
     """Merge one linked record, field by field.
 
     `base` and `choices` are keyed by Alguna field. A choice applies to a two-way field whose sides disagree and of
     which at least one side changed; it must be given again until the record merges quietly, since one of two writes may
     fail. `step` is the grain of each side's modification times, in seconds: times no further apart than the coarser
-    one are a tie, which goes to Alguna.
+    one are a tie, which goes to Alguna. `frozen` are Alguna fields to be left alone: nothing is decided of them.
     """
     work = _Work(alguna, external, choices, max(step.values(), default=0.0))
     alguna_fields, external_fields = alguna.fields, external.fields
     for item in plan.fields:
-        if item.direction is None:
+        if item.direction is None or item.alguna_field in frozen:
             continue
         known = base.get(item.alguna_field)
         if known is None:

@@ -18,6 +18,7 @@ from core.causes import cause_of, retry_after
 from core.errors import HINTS, ErrorType, RecordFailure
 from core.records import Side
 from store.database import chunked, upsert
+from store.links import LinkState
 from store.scope import Scope, table_of
 from store.tables.runs import RecordError
 from store.tables.sync import InboxItem
@@ -241,6 +242,17 @@ async def ignore(session: AsyncSession, integration_id: str, chosen: Chosen, rea
         .returning(ERRORS.c.id)
     )
     return len((await session.execute(statement)).all())
+
+
+async def retrying(session: AsyncSession, scope: Scope, states: Collection[LinkState]) -> set[int]:
+    """The ids of those links of which a person wants an error tried again."""
+    query = select(ERRORS.c.alguna_id).where(
+        scope.covers(ERRORS),
+        ERRORS.c.status == "retrying",
+        ERRORS.c.alguna_id.in_([state.alguna_id for state in states]),
+    )
+    ids = {row.alguna_id for row in (await session.execute(query)).all()}
+    return {state.id for state in states if state.alguna_id in ids}
 
 
 async def set_status(session: AsyncSession, ids: Collection[int], status: str, *, was: Collection[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -163,9 +163,12 @@ async def has_cursors(session: AsyncSession, scope: Scope) -> bool:
     return len((await session.execute(query)).all()) == len(Side)
 
 
-async def move_cursors(session: AsyncSession, scope: Scope, pass_id: str, at: datetime) -> None:
-    """At the end of a pass: let the completed reads' cursors become the entity's."""
-    query = select(READINGS).where(READINGS.c.pass_id == pass_id, READINGS.c.complete)
+async def move_cursors(
+    session: AsyncSession, scope: Scope, pass_id: str, sides: Collection[Side], at: datetime
+) -> None:
+    """At the end of a pass: let the completed reads' cursors of these sides become the entity's."""
+    among = READINGS.c.side.in_([side.value for side in sides])
+    query = select(READINGS).where(READINGS.c.pass_id == pass_id, READINGS.c.complete, among)
     rows = [
         {**scope.columns(), "side": row.side, "cursor": row.cursor, "moved_at": at}
         for row in (await session.execute(query)).all()

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.enums import Direction
 from store.scope import table_of
 from store.tables.runs import Pass, Run, RunPass
 
@@ -27,6 +28,7 @@ async def add_run(
     workflow_id: str,
     at: datetime,
     dry_run: bool = False,
+    direction: Direction | None = None,
 ) -> Run:
     """Return the run, made as `queued` if it is new."""
     known = await session.get(Run, run_id)
@@ -37,6 +39,7 @@ async def add_run(
             trigger=trigger,
             mode=mode,
             dry_run=dry_run,
+            direction=direction.value if direction else None,
             entities=list(entities),
             workflow_id=workflow_id,
             created_at=at,

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.enums import Direction
 from core.records import Record, Side
 from core.values import fingerprint
 from store.database import upsert
@@ -265,15 +266,21 @@ async def unpark(session: AsyncSession, scope: Scope, parents: Scope) -> None:
 
 
 async def ask(
-    session: AsyncSession, scope: Scope, records: Collection[tuple[Side, str]], reason: str, at: datetime
+    session: AsyncSession,
+    scope: Scope,
+    records: Collection[tuple[Side, str]],
+    reason: str,
+    at: datetime,
+    direction: Direction | None = None,
 ) -> None:
-    """Put records into the inbox: they are re-read and merged at the next pass."""
+    """Put records into the inbox: they are re-read and merged at the next pass (of the run's direction)."""
     rows = [
         {
             **scope.columns(),
             "side": side.value,
             "record_id": record_id,
             "reason": reason,
+            "direction": direction.value if direction else None,
             "pass_id": None,
             "created_at": at,
         }
@@ -292,11 +299,18 @@ class Asked:
     hint: bool
 
 
-async def take_inbox(session: AsyncSession, scope: Scope, pass_id: str, limit: int) -> list[Asked]:
-    """Take the waiting inbox items for a pass; until `done_inbox`, taking again gives the same ones."""
+async def take_inbox(
+    session: AsyncSession, scope: Scope, pass_id: str, limit: int, direction: Direction | None = None
+) -> list[Asked]:
+    """Take waiting inbox items for a pass; until `done_inbox`, taking again gives the same ones.
+
+    A pass of one direction takes only what was asked for it: it could not carry out the others.
+    """
     mine = select(INBOX.c.id).where(scope.covers(INBOX), INBOX.c.pass_id == pass_id)
     if (await session.execute(mine.limit(1))).first() is None:
         waiting_items = select(INBOX.c.id).where(scope.covers(INBOX), INBOX.c.pass_id.is_(None))
+        if direction is not None:
+            waiting_items = waiting_items.where(INBOX.c.direction == direction.value)
         picked = waiting_items.order_by(INBOX.c.id).limit(limit)
         await session.execute(update(INBOX).where(INBOX.c.id.in_(picked)).values(pass_id=pass_id))
     query = select(INBOX.c.side, INBOX.c.record_id, INBOX.c.reason)

@@ -33,6 +33,7 @@ def run(row: Run, passes: Sequence[Pass], url_of: UrlOf) -> JsonObject:
         "syncId": row.id,
         "trigger": row.trigger,
         "mode": row.mode,
+        "direction": row.direction,
         "status": row.status,
         "entities": row.entities,
         "dryRun": row.dry_run,

@@ -93,7 +93,7 @@ class EntitySync:
                 workflow.continue_as_new(Inbox(waiting=self._waiting, canceled=sorted(self._canceled)))
 
     def _take(self) -> list[PassRequest]:
-        """The next request, with all others of its mode: one pass serves them together. A dry run has its own."""
+        """The next request, with all that one pass can serve together with it. A dry run has its own pass."""
         first = self._waiting[0]
         taken = [item for item in self._waiting if _together(first, item)]
         self._waiting = [item for item in self._waiting if not _together(first, item)]
@@ -109,6 +109,7 @@ class EntitySync:
             run_ids=sorted({item.run_id for item in requests if item.run_id}),
             heartbeat_seconds=first.heartbeat_seconds,
             dry_run=first.dry_run,
+            direction=first.direction,
         )
         failed = await self._pass(of)
         for item in requests:
@@ -235,4 +236,4 @@ class EntitySync:
 def _together(first: PassRequest, other: PassRequest) -> bool:
     if first.dry_run or other.dry_run:
         return first == other
-    return first.mode is other.mode
+    return (first.mode, first.direction) == (other.mode, other.direction)

@@ -74,6 +74,7 @@ class IntegrationSync:
             run_id=plan.run_id,
             requester=workflow.info().workflow_id,
             dry_run=plan.dry_run,
+            direction=plan.direction,
         )
         while entity not in self._finished:
             await workflow.execute_activity_method(

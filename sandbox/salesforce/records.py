@@ -103,10 +103,12 @@ class Records:
             "CreatedDate": stamp,
             "CreatedById": edit.user_id,
         }
+        row |= self.setup.rewrites(sobject.name, row, after_save=False)
         derived.derive(sobject, row, values, None)
         rules.check(self.setup, self.tables[sobject.name], row, None, edit.allow_duplicates)
         self.numbers[sobject.name] = number + 1
         self._put(sobject, self._stamped(row, edit, stamp))
+        self._automate(sobject, str(row["Id"]))
         return str(row["Id"])
 
     def update(self, edit: Edit, sobject: SObject, record_id: str, data: dict[str, Any]) -> None:
@@ -114,9 +116,18 @@ class Records:
         before = self.for_write(sobject, record_id)
         values = self._writes.checked(sobject, data, before)
         row = {**before, **values}
+        row |= self.setup.rewrites(sobject.name, row, after_save=False)
         derived.derive(sobject, row, values, before)
         rules.check(self.setup, self.tables[sobject.name], row, before, edit.allow_duplicates)
         self._put(sobject, self._stamped(row, edit, self.now()))
+        self._automate(sobject, str(row["Id"]))
+
+    def _automate(self, sobject: SObject, record_id: str) -> None:
+        """Let the automations that run after a save edit the row, as another user."""
+        row = self.tables[sobject.name].rows[record_id]
+        changed = self.setup.rewrites(sobject.name, row, after_save=True)
+        if changed:
+            self._put(sobject, self._stamped({**row, **changed}, Edit(self.person_id), self.now()))
 
     def matches(self, sobject: SObject, field: Field, value: str) -> list[Row]:
         """The live rows that an upsert key names."""

@@ -1,6 +1,7 @@
 """What an administrator can set in the org: record `org` of the control API's entity `setup`."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -29,6 +30,27 @@ class ValidationRule(ControlModel):
     message: str
 
 
+class Automation(ControlModel):
+    """Rewrites a field at every save: `upper`, `trim`, or `set` to `value`.
+
+    A flow of the kind that runs before the save belongs to it; one `afterSave` is an edit of its own by another user.
+    """
+
+    sobject: str
+    field: str
+    rule: Literal["upper", "trim", "set"]
+    value: str | None = None
+    after_save: bool = False
+
+    def rewritten(self, value: Any) -> Any:
+        """The value that the field gets."""
+        if self.rule == "set":
+            return self.value
+        if not isinstance(value, str):
+            return value
+        return value.upper() if self.rule == "upper" else value.strip()
+
+
 class Setup(ControlModel):
     """`hiddenFields` (`Account.Phone`) are out of the user's sight: not in describe, unknown to reads and writes."""
 
@@ -39,10 +61,17 @@ class Setup(ControlModel):
     duplicate_rules: list[DuplicateRule] = []
     validation_rules: list[ValidationRule] = []
     hidden_fields: list[str] = []
+    automations: list[Automation] = []
 
     @property
     def hidden(self) -> frozenset[str]:
         return frozenset(self.hidden_fields)
+
+    def rewrites(self, sobject: str, row: Mapping[str, Any], *, after_save: bool) -> dict[str, Any]:
+        """What the automations of an object change in a row that is being saved, or was."""
+        mine = [one for one in self.automations if one.sobject == sobject and one.after_save is after_save]
+        changed = {one.field: one.rewritten(row.get(one.field)) for one in mine}
+        return {name: value for name, value in changed.items() if value != row.get(name)}
 
     def record(self) -> dict[str, Any]:
         return {"id": "org", **self.model_dump(by_alias=True)}

@@ -71,6 +71,7 @@ class RunAnswer(Answer):
     sync_id: str
     trigger: str
     mode: str
+    direction: str | None
     status: str
     entities: list[str]
     dry_run: bool

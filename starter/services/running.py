@@ -13,6 +13,7 @@ from temporalio.service import RPCError
 from activities.contracts import Mode
 from core import names
 from core.config import IntegrationConfig
+from core.enums import Direction
 from core.problems import Problem
 from core.records import Entity, Side
 from starter.services.backend import Backend
@@ -32,13 +33,14 @@ Effect = Callable[[AsyncSession], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A sync as a person asks for it; `record_ids` are ids of `side`."""
+    """A sync as a person asks for it; `record_ids` are ids of `side`, `direction` limits it to one way."""
 
     mode: Mode = Mode.INCREMENTAL
     entities: Sequence[Entity] | None = None
     record_ids: Sequence[str] | None = None
     side: Side = Side.ALGUNA
     dry_run: bool = False
+    direction: Direction | None = None
 
 
 async def start(backend: Backend, integration: Integration, wish: Wish) -> JsonObject:
@@ -54,6 +56,8 @@ async def start(backend: Backend, integration: Integration, wish: Wish) -> JsonO
         for index, entity in enumerate(wanted)
         if entity not in config.entities
     ]
+    if wish.direction is not None and config.direction.intersect(wish.direction) is None:
+        problems.append(Problem("direction", f"the sync-config allows only {config.direction.value}"))
     if problems:
         raise Invalid(*problems)
     asked: Asked = {}
@@ -63,8 +67,20 @@ async def start(backend: Backend, integration: Integration, wish: Wish) -> JsonO
             raise invalid("entities", "name exactly one entity, because recordIds are ids of one")
         asked[wanted[0]] = [(wish.side, record_id) for record_id in dict.fromkeys(wish.record_ids)]
         mode = Mode.INBOX
+    # Both ways is what a run does by itself.
+    direction = None if wish.direction is Direction.BIDIRECTIONAL else wish.direction
     entities = run_entities(config.entities, wanted)
-    return await begin(backend, integration, "manual", mode, entities, asked, "chosen", dry_run=wish.dry_run)
+    return await begin(
+        backend,
+        integration,
+        "manual",
+        mode,
+        entities,
+        asked,
+        "chosen",
+        dry_run=wish.dry_run,
+        direction=direction,
+    )
 
 
 async def find_run(backend: Backend, integration: Integration, run_id: str) -> Run:
@@ -125,6 +141,7 @@ async def begin(
     along: Effect | None = None,
     undo: Effect | None = None,
     dry_run: bool = False,
+    direction: Direction | None = None,
 ) -> JsonObject:
     """Store the run with all that it is to look at, then start its workflow.
 
@@ -143,10 +160,12 @@ async def begin(
             workflow_id=names.run_workflow_id(run_id),
             at=at,
             dry_run=dry_run,
+            direction=direction,
         )
         owner = rehearsal.shadow_of(integration.id, run_id) if dry_run else integration.id
         for entity, records in asked.items():
-            await staging.ask(session, Scope(owner, entity), records, rehearsal.CHOSEN if dry_run else reason, at)
+            why = rehearsal.CHOSEN if dry_run else reason
+            await staging.ask(session, Scope(owner, entity), records, why, at, direction)
         if along is not None:
             await along(session)
     try:

@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import ConflictRef, Mode, RunRequest
 from core import names
+from core.enums import Direction
 from core.records import Entity
 from starter.labels import search_attributes
 from starter.services.backend import CALL_TIMEOUT, Backend
@@ -28,6 +29,7 @@ async def start_run(backend: Backend, integration: Integration, run: Run) -> Non
         entities=[Entity(entity) for entity in run.entities],
         run_id=run.id,
         dry_run=run.dry_run,
+        direction=Direction(run.direction) if run.direction else None,
     )
     await backend.temporal.start_workflow(
         names.INTEGRATION_SYNC,

@@ -288,7 +288,7 @@ class Nudge(SQLModel, table=True):
 class InboxItem(SQLModel, table=True):
     """A wish to look at one record again: an event, a retry, a resolution, a chosen record. The record is re-read.
 
-    `direction` (None: any) is that of the run it was made for; only a pass of the same direction takes it.
+    `direction` (None: any) is that of the run it was made for: a pass of one direction takes only its own.
     """
 
     __tablename__ = "inbox"

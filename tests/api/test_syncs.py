@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import Mode, RunRequest
 from core import names
+from core.enums import Direction
 from core.records import Entity, Side
 from store import endings, passes, runs, staging
 from store.endings import Ending
@@ -79,7 +80,7 @@ async def test_chosen_records_go_into_the_inbox(world: World) -> None:
         ({"entities": ["acounts"]}, "entities[0]"),
         ({"entities": []}, "entities"),
         ({"mode": "everything"}, "mode"),
-        ({"direction": "bidirectional"}, "direction"),
+        ({"direction": "to_alguna"}, "direction"),
         ({"recordIds": []}, "recordIds"),
         ({"recordIds": ["a"]}, "entities"),
         ({"recordIds": [""], "entities": ["accounts"]}, "recordIds[0]"),
@@ -91,6 +92,23 @@ async def test_i9_bad_syncs_start_nothing(world: World, body: dict[str, Any], fi
     await world.configure("accounts", "contacts")
     assert field in await world.refused("POST", "/{id}/sync", body)
     assert (await world.call("GET", "/{id}/sync-history"))["data"] == []
+
+
+async def test_a_sync_may_go_one_way_within_what_the_config_allows(world: World) -> None:
+    await world.configure("accounts")
+    body = {"entities": ["accounts"], "direction": "alguna_to_external", "recordIds": ["cus_1"]}
+    started = await world.call("POST", "/{id}/sync", body, 202)
+    assert (await request_of(world, started["workflowId"])).direction == "alguna_to_external"
+    assert (await world.call("GET", f"/{{id}}/sync-history/{started['syncId']}"))["direction"] == "alguna_to_external"
+    async with world.backend.db.transaction() as session:
+        scope = Scope(world.id, Entity.ACCOUNTS)
+        other = await staging.take_inbox(session, scope, "p", 10, Direction.EXTERNAL_TO_ALGUNA)
+        assert other == [], "a run the other way could not carry it out"
+        assert await staging.take_inbox(session, scope, "p", 10, Direction.ALGUNA_TO_EXTERNAL)
+    both = await world.call("POST", "/{id}/sync", {"direction": "bidirectional"}, 202)
+    assert (await request_of(world, both["workflowId"])).direction is None
+    await world.call("PATCH", "/{id}/sync-config", {"direction": "external_to_alguna"})
+    assert await world.refused("POST", "/{id}/sync", body) == ["direction"]
 
 
 async def test_a_sync_needs_an_enabled_config(world: World) -> None:

@@ -23,6 +23,7 @@ from activities.contracts import Mode, RunRequest
 from connectors.registry import provider_spec
 from core import names
 from core.config import IntegrationConfig
+from core.enums import Direction
 from core.records import Entity
 from runtime.settings import Settings
 from runtime.wiring import Services, open_services
@@ -191,19 +192,38 @@ class World:
         await self.services.configs.save(INTEGRATION, config.model_dump(mode="json", by_alias=True))
 
     async def start(
-        self, mode: Mode = Mode.INCREMENTAL, entities: list[Entity] | None = None, *, dry_run: bool = False
+        self,
+        mode: Mode = Mode.INCREMENTAL,
+        entities: list[Entity] | None = None,
+        *,
+        dry_run: bool = False,
+        direction: Direction | None = None,
     ) -> WorkflowHandle[Any, Any]:
         """Start a run; return its workflow."""
         run_id = f"sync_{uuid4().hex}"
-        request = RunRequest(integration_id=INTEGRATION, trigger="manual", mode=mode, entities=entities, run_id=run_id)
-        request = request.model_copy(update={"dry_run": dry_run})
+        request = RunRequest(
+            integration_id=INTEGRATION,
+            trigger="manual",
+            mode=mode,
+            entities=entities,
+            run_id=run_id,
+            dry_run=dry_run,
+            direction=direction,
+        )
         return await self.client.start_workflow(
             names.INTEGRATION_SYNC, request, id=names.run_workflow_id(run_id), task_queue=self.settings.task_queue
         )
 
-    async def sync(self, mode: Mode = Mode.INCREMENTAL, *, within: float = 90, dry_run: bool = False) -> Run:
+    async def sync(
+        self,
+        mode: Mode = Mode.INCREMENTAL,
+        *,
+        within: float = 90,
+        dry_run: bool = False,
+        direction: Direction | None = None,
+    ) -> Run:
         """Carry out a run, check its books (I6) and return its row."""
-        handle = await self.start(mode, dry_run=dry_run)
+        handle = await self.start(mode, dry_run=dry_run, direction=direction)
         async with asyncio.timeout(within):
             await handle.result()
         run = await self.run_row(handle)

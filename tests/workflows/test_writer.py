@@ -14,6 +14,7 @@ from activities.contracts import FetchResult, Mode, PassRef
 from activities.engine import Engine
 from activities.fetch import fetch
 from core import names
+from core.enums import Direction
 from core.records import Entity
 from store import runs
 from tests.engine.test_waiting import until
@@ -85,15 +86,17 @@ async def has_begun(world: World, handle: Handle) -> bool:
     return bool(await passes_of(world, handle))
 
 
-async def test_i1_requests_of_one_mode_share_a_pass_and_each_keeps_its_row(world: World) -> None:
+async def test_i1_requests_of_one_mode_and_direction_share_a_pass_and_each_keeps_its_row(world: World) -> None:
     async with world.worker():
         await all_completed(world, [await world.start()])
         await slow_reads(world)
         busy = await world.start(Mode.FULL)
         await until(lambda: has_begun(world, busy))
         together = [await world.start() for _ in range(3)]
-        await all_completed(world, [busy, *together])
+        one_way = await world.start(direction=Direction.ALGUNA_TO_EXTERNAL)
+        await all_completed(world, [busy, *together, one_way])
     assert len({(await passes_of(world, handle))[0] for handle in together}) == 1
+    assert await passes_of(world, one_way) != await passes_of(world, together[0])
     assert len({handle.id for handle in together}) == 3
 
 

@@ -26,11 +26,11 @@ async def start_sync(integration: Named, backend: Served, body: StartSync | None
     be written.
     """
     asked = body or StartSync()
-    if asked.direction is not None:
-        raise invalid("direction", "cannot be chosen per sync in this version; it is part of the sync-config")
     if asked.record_ids is not None and asked.mode == "full":
         raise invalid("mode", "chosen records are read in any case; leave mode out")
-    wish = running.Wish(asked.chosen_mode(), asked.entities, asked.record_ids, asked.side, asked.dry_run)
+    wish = running.Wish(
+        asked.chosen_mode(), asked.entities, asked.record_ids, asked.side, asked.dry_run, asked.direction
+    )
     return Json(await running.start(backend, integration, wish), 202)
 
 
