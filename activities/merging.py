@@ -69,7 +69,7 @@ def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
         decided.merged[target].append(link.id_on(target.other))
     if not result.conflicts:
         (decided.answered if chosen else decided.untroubled).append(str(link.id))
-    if not planned and result.quiet and not held:
+    if not planned and result.quiet and not alone and not held:
         for target in Side:
             decided.agreed[target].append(link.id_on(target.other))
 
