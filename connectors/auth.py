@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 
 import structlog
 
@@ -39,13 +40,21 @@ class Access:
     """The credentials of one connection as this process knows them.
 
     `token_key` names the credential that calls are authorised with. `exchange` gets new tokens from the vendor and
-    raises `GrantDead` or a `SyncError`; None where the credential is a fixed key.
+    raises `GrantDead` or a `SyncError`; None where the credential is a fixed key. A credential whose `expiresAt` is
+    less than `early_seconds` away is renewed before it is used (0: only when it is refused).
     """
 
     def __init__(
-        self, connection_id: str, tokens: TokenStore, token_key: str, exchange: Exchange | None = None
+        self,
+        connection_id: str,
+        tokens: TokenStore,
+        token_key: str,
+        exchange: Exchange | None = None,
+        *,
+        early_seconds: float = 0.0,
     ) -> None:
         """Take the connection, where its credentials live, and how they are renewed."""
+        self._early_seconds = early_seconds
         self._connection_id = connection_id
         self._tokens = tokens
         self._token_key = token_key
@@ -60,7 +69,7 @@ class Access:
         known = self._known
         if known is None or time.monotonic() - self._read_at > _FRESH_SECONDS:
             known = self._keep(await self._tokens.load(self._connection_id))
-        return known if known.values.get(self._token_key) else await self.renew(known)
+        return known if known.values.get(self._token_key) and not self._ends(known) else await self.renew(known)
 
     async def renew(self, failed: Credentials) -> Credentials:
         """Return credentials other than those that the vendor has just refused.
@@ -94,6 +103,17 @@ class Access:
                 raise await self.expire(newest, dead.reason, dead.vendor_code) from dead
             _log.info("token_renewed", connection=self._connection_id, generation=newest.generation)
             return self._keep(await self._tokens.save_tokens(newest, tokens))
+
+    def _ends(self, known: Credentials) -> bool:
+        """Whether the credential is about to expire and can be renewed. Where no end is told, it lives."""
+        until = known.values.get("expiresAt")
+        if not self._early_seconds or self._exchange is None or not until or not known.values.get("refreshToken"):
+            return False
+        try:
+            left = datetime.fromisoformat(until) - datetime.now(UTC)
+        except (ValueError, TypeError):
+            return False
+        return left.total_seconds() < self._early_seconds
 
     def _differs(self, one: Credentials, other: Credentials) -> bool:
         return one.generation != other.generation or one.values.get(self._token_key) != other.values.get(

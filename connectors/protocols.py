@@ -226,7 +226,10 @@ class KnowsNewParents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConnectorContext:
-    """What a connector is given: its connection and the shared services. No connector reaches further."""
+    """What a connector is given: its connection and the shared services. No connector reaches further.
+
+    `limits` are the connection's limits by name, such as `requestsPerSecond`; the budget keeps to the common ones.
+    """
 
     connection_id: str
     integration_id: str
@@ -234,14 +237,20 @@ class ConnectorContext:
     budget: Budget
     leases: Leases
     notebook: Notebook
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 class ProviderSpec(Protocol):
-    """What a connector package offers to the registry, besides the connector itself."""
+    """What a connector package offers to the registry, besides the connector itself.
+
+    `limits` are the vendor's published ones (`requestsPerSecond`, `requestsPerDay`, `concurrent`, and what is its own);
+    a connection's credentials may bring others.
+    """
 
     provider: str
     entities: tuple[Entity, ...]
     credential_keys: frozenset[str]
+    limits: Mapping[str, float]
 
     def connect(self, context: ConnectorContext) -> Connector:
         """Make a connector for one connection."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.alguna.provider import AlgunaProvider
+from connectors.hubspot.provider import HubSpotProvider
 from connectors.protocols import ProviderSpec
 from connectors.salesforce.provider import SalesforceProvider
 from core.errors import FieldValidation
@@ -11,6 +12,7 @@ ALGUNA = "alguna"
 _SPECS: dict[str, ProviderSpec] = {
     ALGUNA: AlgunaProvider(),
     "salesforce": SalesforceProvider(),
+    "hubspot": HubSpotProvider(),
 }
 # Alguna is one side of every integration, never a provider.
 PROVIDERS = tuple(name for name in _SPECS if name != ALGUNA)

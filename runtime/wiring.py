@@ -13,19 +13,13 @@ from core.values import dump_json
 from runtime.settings import Settings, require
 from store.budgets import StoreBudget
 from store.configs import Configs
-from store.connections import ALGUNA, Connections
+from store.connections import Connections
 from store.consents import Consents
 from store.crypto import Vault
 from store.database import Database
 from store.leases import StoreLeases
 from store.notebook import StoreNotebook
 from store.webhooks import Webhooks
-
-PUBLISHED_LIMITS: dict[str, dict[str, float]] = {
-    # Alguna sheet 1.5; Salesforce sheet 5 (the smallest edition's allowance, corrected by its headers).
-    ALGUNA: {"requestsPerSecond": 100},
-    "salesforce": {"requestsPerSecond": 50, "concurrent": 5},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +50,23 @@ class Services:
         limits: Mapping[str, Any],
     ) -> Connector:
         """Make a connector on a token store of the caller's (say, credentials that are only being checked)."""
-        return provider_spec(provider).connect(
+        spec = provider_spec(provider)
+        known = {**spec.limits, **limits}
+        return spec.connect(
             ConnectorContext(
                 connection_id=connection_id,
                 integration_id=integration_id,
                 tokens=tokens,
-                budget=self._budget(provider, connection_id, limits),
+                budget=self._budget(connection_id, known),
                 leases=self.leases,
                 notebook=StoreNotebook(self.db, connection_id),
+                limits=known,
             )
         )
 
-    def _budget(self, provider: str, connection_id: str, limits: Mapping[str, Any]) -> StoreBudget:
-        key = (connection_id, dump_json(dict(limits)))
+    def _budget(self, connection_id: str, known: Mapping[str, Any]) -> StoreBudget:
+        key = (connection_id, dump_json(dict(known)))
         if key not in self.budgets:
-            known = {**PUBLISHED_LIMITS.get(provider, {}), **limits}
             rate = float(known.get("requestsPerSecond", 50))
             self.budgets[key] = StoreBudget(
                 self.db,

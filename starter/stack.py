@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from connectors.registry import ALGUNA, PROVIDERS
 from starter.children import Part, Supervisor
 from starter.keys import Keys
 from starter.sandboxes import HOST, PORTS, Sandbox, url_of
@@ -25,7 +26,7 @@ NOTE = "dev.json"
 TEMPORAL_READY = "the Temporal server is ready"
 """What `starter.temporal_server` says when it serves."""
 
-_SANDBOXES = ("alguna", "salesforce")
+_SANDBOXES = (ALGUNA, *PROVIDERS)
 _ROOT = Path(__file__).resolve().parent.parent
 _INHERITED_NOT = ("EXTERNAL_SYNC_", "TEMPORAL_")
 # All parts are on this machine and answer at once: a worker that dies is missed sooner than the setting's default says.

@@ -17,6 +17,8 @@ class AlgunaProvider:
 
     provider = "alguna"
     entities: tuple[Entity, ...] = (Entity.ACCOUNTS, Entity.CONTACTS, Entity.SUBSCRIPTIONS)
+    # Sheet 1.5.
+    limits: Mapping[str, float] = {"requestsPerSecond": 100}
     credential_keys = frozenset({"baseUrl", "apiKey", "webhookSecret"})
 
     def connect(self, context: ConnectorContext) -> Connector:

@@ -10,7 +10,7 @@ from connectors.protocols import Connector, ConnectorContext
 from connectors.salesforce.connector import SalesforceConnector
 from connectors.salesforce.consent import SalesforceConsent
 from connectors.salesforce.events import SalesforceEvents
-from connectors.salesforce.spec import FACTS
+from connectors.salesforce.spec import FACTS, LIMITS
 from core.records import Entity
 
 _BOTH, _OUT = "bidirectional", "alguna_to_external"
@@ -57,6 +57,7 @@ class SalesforceProvider:
 
     provider = "salesforce"
     entities: tuple[Entity, ...] = tuple(FACTS)
+    limits: Mapping[str, float] = LIMITS
     credential_keys = frozenset(
         {
             "instanceUrl",

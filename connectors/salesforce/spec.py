@@ -20,6 +20,9 @@ OVERLAP_SECONDS = 300
 # A target read longer ago than this is read again before a batch is written (design 3.3).
 STALE_SECONDS = 10.0
 
+# The smallest edition's allowance (sheet 5), corrected by the vendor's headers.
+LIMITS: dict[str, float] = {"requestsPerSecond": 50, "concurrent": 5}
+
 _ALL = frozenset({OperationKind.CREATE, OperationKind.UPDATE, OperationKind.ARCHIVE})
 
 

@@ -7,7 +7,7 @@ nothing at all.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -58,7 +58,7 @@ def take_apart(provider: str, credentials: Mapping[str, object]) -> Given:
             problems.append(Problem(field, "must be an http or https URL"))
         else:
             values[key] = value
-    limits, wrong = _limits(credentials.get("limits"))
+    limits, wrong = _limits(credentials.get("limits"), {*_LIMITS, *provider_spec(provider).limits})
     problems += wrong
     if not values and not problems:
         problems.append(Problem("credentials", f"is empty; {provider} takes {', '.join(sorted(known))}"))
@@ -75,7 +75,7 @@ def _is_url(text: str) -> bool:
         return False
 
 
-def _limits(given: object) -> tuple[dict[str, float] | None, list[Problem]]:
+def _limits(given: object, known: Collection[str]) -> tuple[dict[str, float] | None, list[Problem]]:
     if given is None:
         return None, []
     if not isinstance(given, dict):
@@ -83,11 +83,11 @@ def _limits(given: object) -> tuple[dict[str, float] | None, list[Problem]]:
     problems, limits = list[Problem](), dict[str, float]()
     for key, value in given.items():
         field = f"credentials.limits.{key}"
-        if key not in _LIMITS:
-            problems.append(Problem(field, f"unknown key `{key}`" + did_you_mean(str(key), _LIMITS)))
+        if key not in known:
+            problems.append(Problem(field, f"unknown key `{key}`" + did_you_mean(str(key), known)))
         elif isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             problems.append(Problem(field, "must be a number above zero"))
-        elif key != "requestsPerSecond" and value != int(value):
+        elif not key.endswith("PerSecond") and value != int(value):
             problems.append(Problem(field, "must be a whole number"))
         else:
             limits[key] = value

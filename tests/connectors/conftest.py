@@ -1,4 +1,4 @@
-"""Both sandboxes once per session; each test works in a sandbox account of its own."""
+"""All sandboxes once per session; each test works in a sandbox account of its own."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ def alguna_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def salesforce_url() -> Iterator[str]:
     with _running("salesforce") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def hubspot_url() -> Iterator[str]:
+    with _running("hubspot") as url:
         yield url
 
 
@@ -50,6 +56,13 @@ async def salesforce(salesforce_url: str) -> AsyncIterator[Control]:
 
 
 @pytest.fixture
+async def hubspot(hubspot_url: str) -> AsyncIterator[Control]:
+    async with contextlib.aclosing(Control(hubspot_url, uuid4().hex[:12])) as control:
+        await control.reset()
+        yield control
+
+
+@pytest.fixture
 async def alguna_services(alguna: Control) -> Services:
     return await alguna.services()
 
@@ -57,6 +70,11 @@ async def alguna_services(alguna: Control) -> Services:
 @pytest.fixture
 async def salesforce_services(salesforce: Control) -> Services:
     return await salesforce.services()
+
+
+@pytest.fixture
+async def hubspot_services(hubspot: Control) -> Services:
+    return await hubspot.services()
 
 
 @pytest.fixture
@@ -69,5 +87,12 @@ async def alguna_connector(alguna_services: Services) -> AsyncIterator[Connector
 @pytest.fixture
 async def salesforce_connector(salesforce_services: Services) -> AsyncIterator[Connector]:
     connector = salesforce_services.connect("salesforce")
+    yield connector
+    await connector.close()
+
+
+@pytest.fixture
+async def hubspot_connector(hubspot_services: Services) -> AsyncIterator[Connector]:
+    connector = hubspot_services.connect("hubspot")
     yield connector
     await connector.close()

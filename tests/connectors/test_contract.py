@@ -16,7 +16,7 @@ from tests.connectors.support import Control, Services, fetch_all, operation
 
 @dataclass
 class System:
-    """One vendor as the contract sees it: names of fields, shapes of records, sizes of pages."""
+    """One vendor as the contract sees it: names of fields, shapes of records and edits, sizes of pages."""
 
     provider: str
     side: Side
@@ -28,6 +28,13 @@ class System:
     person: Callable[[str], dict[str, Any]]
     values: dict[str, Any]
     page: int
+    identity: str = "id"
+    missing: str = "001000000000000AAA"
+    edit: Callable[[dict[str, Any]], dict[str, Any]] = dict
+
+    async def rename(self, record_id: str, name: str) -> None:
+        """A person gives a record another name."""
+        await self.control.patch(Entity.ACCOUNTS, record_id, self.edit({self.name: name}))
 
     def create(self, number: int, name: str) -> Operation:
         return operation(number, Entity.ACCOUNTS, OperationKind.CREATE, self.side, {**self.values, self.name: name})
@@ -44,10 +51,12 @@ class System:
         return [str(record.fields[self.name]) for record in records]
 
 
-@pytest.fixture(params=["alguna", "salesforce"])
-async def system(request: pytest.FixtureRequest, alguna: Control, salesforce: Control) -> AsyncIterator[System]:
+@pytest.fixture(params=["alguna", "salesforce", "hubspot"])
+async def system(
+    request: pytest.FixtureRequest, alguna: Control, salesforce: Control, hubspot: Control
+) -> AsyncIterator[System]:
     provider = request.param
-    control = alguna if provider == "alguna" else salesforce
+    control = {"alguna": alguna, "salesforce": salesforce, "hubspot": hubspot}[provider]
     services = await control.services()
     connector = services.connect(provider)
     if provider == "alguna":
@@ -55,10 +64,16 @@ async def system(request: pytest.FixtureRequest, alguna: Control, salesforce: Co
             provider, Side.ALGUNA, control, services, connector, "name", "/customers",
             lambda name: {"name": name, "currency": "EUR"}, {"currency": "EUR"}, 100,
         )  # fmt: skip
-    else:
+    elif provider == "salesforce":
         made = System(
             provider, Side.EXTERNAL, control, services, connector, "Name", "/composite/sobjects",
-            lambda name: {"Name": name}, {}, 2_000,
+            lambda name: {"Name": name}, {}, 2_000, identity="Id",
+        )  # fmt: skip
+    else:
+        made = System(
+            provider, Side.EXTERNAL, control, services, connector, "name", "/batch/create",
+            lambda name: {"properties": {"name": name}}, {}, 100, identity="hs_object_id", missing="404",
+            edit=lambda values: {"properties": values},
         )  # fmt: skip
     yield made
     await connector.close()
@@ -88,7 +103,7 @@ async def test_a_complete_scan_says_so(system: System) -> None:
 async def test_an_edit_shows_up_in_the_next_incremental_read(system: System) -> None:
     ids = await system.control.seed(Entity.ACCOUNTS, 3)
     _, cursor, _ = await fetch_all(system.connector, system.scan())
-    await system.control.patch(Entity.ACCOUNTS, ids[1], {system.name: "Renamed Works"})
+    await system.rename(ids[1], "Renamed Works")
 
     records, later, _ = await fetch_all(system.connector, system.scan(cursor))
 
@@ -100,7 +115,7 @@ async def test_an_edit_shows_up_in_the_next_incremental_read(system: System) -> 
 
 async def test_read_by_id_leaves_out_what_is_not_there(system: System) -> None:
     ids = await system.control.seed(Entity.ACCOUNTS, 2)
-    found = await system.connector.read(Entity.ACCOUNTS, [*ids, "001000000000000AAA"], [system.name])
+    found = await system.connector.read(Entity.ACCOUNTS, [*ids, system.missing], [system.name])
     assert sorted(found) == sorted(ids)
     assert all(record.side is system.side and not record.deleted for record in found.values())
 
@@ -151,7 +166,7 @@ async def test_a_repeated_create_never_lays_its_values_onto_a_persons_edit(syste
     [request] = system.connector.plan([create], {})
     [first] = await system.connector.send(request, [create], [])
     assert first.target_id is not None
-    await system.control.patch(Entity.ACCOUNTS, first.target_id, {system.name: "Edited Works"})
+    await system.rename(first.target_id, "Edited Works")
 
     await system.connector.send(request, [create], [])
 
@@ -173,7 +188,7 @@ async def test_the_stored_request_is_sent_byte_for_byte_each_time(system: System
 
 async def test_an_update_reaches_the_record_and_one_of_a_missing_record_is_not_found(system: System) -> None:
     [record_id] = await system.control.seed(Entity.ACCOUNTS, 1)
-    updates = [system.update(1, record_id, "Updated Works"), system.update(2, "001000000000000AAA", "Nobody's Works")]
+    updates = [system.update(1, record_id, "Updated Works"), system.update(2, system.missing, "Nobody's Works")]
     current = await system.connector.current(updates, [system.name])
     statuses = {}
     for request in system.connector.plan(updates, current):
@@ -268,6 +283,6 @@ async def test_the_schema_names_required_and_read_only_fields(system: System) ->
     schema = await system.connector.describe(Entity.ACCOUNTS)
     assert schema.side is system.side
     assert schema.fields[system.name].required
-    identity = schema.fields["id" if system.provider == "alguna" else "Id"]
+    identity = schema.fields[system.identity]
     assert identity.read_only
     assert identity.type == "id"

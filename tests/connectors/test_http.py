@@ -117,7 +117,7 @@ def test_a_body_in_a_message_is_short_and_on_one_line() -> None:
 
 
 def test_the_registry_names_what_there_is() -> None:
-    assert PROVIDERS == ("salesforce",)
+    assert PROVIDERS == ("salesforce", "hubspot")
     assert provider_spec("alguna").provider == "alguna"
     with pytest.raises(FieldValidation, match="salesforce"):
         provider_spec("saleforce")
