@@ -178,9 +178,13 @@ class Client:
 
     # Runs and records
 
-    def start_sync(self, name: str, entities: Sequence[str] | None = None, *, full: bool = False) -> Started:
-        """Start a run; it queues while another one works."""
+    def start_sync(
+        self, name: str, entities: Sequence[str] | None = None, *, full: bool = False, dry_run: bool = False
+    ) -> Started:
+        """Start a run, or one that only plans; it queues while another one works."""
         body: JsonObject = {"mode": "full" if full else "incremental"}
+        if dry_run:
+            body["dryRun"] = True
         if entities:
             body["entities"] = list(entities)
         return cast(Started, self.call("POST", f"{_of(name)}/sync", body))
@@ -200,6 +204,10 @@ class Client:
     def run(self, name: str, sync_id: str) -> Run:
         """Return one run."""
         return cast(Run, self.call("GET", f"{_of(name)}/sync-history/{quote(sync_id, safe='')}"))
+
+    def records(self, name: str, sync_id: str) -> Iterator[JsonObject]:
+        """Yield how the records of a run ended; of a dry run with what would be written."""
+        return self.pages(f"{_of(name)}/sync-history/{quote(sync_id, safe='')}/records")
 
     def errors(
         self, name: str, *, status: str | None = "open", kind: str | None = None, entity: str | None = None

@@ -46,6 +46,8 @@ class Run(TypedDict, total=False):
     problem: Any
     stats: dict[str, dict[str, Any]]
     apiCalls: dict[str, int]
+    dryRun: bool
+    plannedCalls: dict[str, int] | None
 
 
 class EntityState(TypedDict, total=False):

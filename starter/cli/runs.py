@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from starter.cli.output import moment, say, show_json, show_table
+from starter.cli.planned import show_plan
 from starter.cli.session import AsJson, Entities, IntegrationName, chosen_or_all, open_client
 from starter.cli.watching import show_run, watch_run
 from starter.shapes import SyncState
@@ -17,16 +18,19 @@ def sync(
     entity: Entities = None,
     full: Annotated[bool, typer.Option("--full", help="Read both sides completely, not only what changed.")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Wait for the end, and show how far it is.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be written, field by field; write nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start a sync. While another one runs, it waits for its turn.
 
-    With --watch the exit code is 1 when the run failed or left records with errors.
+    With --watch or --dry-run the exit code is 1 when the run failed or left (would leave) records with errors.
     """
     entities = [one.value for one in entity or []]
     with open_client() as client:
-        started = client.start_sync(integration, entities, full=full)
-        if not watch:
+        started = client.start_sync(integration, entities, full=full, dry_run=dry_run)
+        if not watch and not dry_run:
             if as_json:
                 show_json(started)
             else:
@@ -34,7 +38,13 @@ def sync(
                 say("See how it goes: external-sync history")
             return
         run = watch_run(client, integration, started["syncId"], quiet=as_json)
-    show_json(run) if as_json else show_run(run)
+        if as_json:
+            records = {"records": list(client.records(integration, run["syncId"]))} if dry_run else {}
+            show_json({**run, **records})
+        elif dry_run:
+            show_plan(client, integration, run)
+        else:
+            show_run(run)
     if run["status"] != "completed":
         raise typer.Exit(1)
 

@@ -325,3 +325,60 @@ def test_the_doctor_fails_when_something_is_broken(api: FakeApi, command: Comman
     assert (said.code, "external-sync worker" in said.out) == (1, True)
     api.on("GET", "/doctor", {"state": "warning", "findings": [{**finding, "state": "warning"}]})
     assert command("doctor").code == 0
+
+
+PLANNED = {
+    **RUN,
+    "dryRun": True,
+    "plannedCalls": {"alguna": 0, "external": 4},
+    "stats": {"accounts": {"toExternal": {"updated": 1}, "toAlguna": {}, "unsettled": 2}},
+}
+PLANNED_RECORDS: list[dict[str, Any]] = [
+    {
+        "entity": "accounts",
+        "direction": "toExternal",
+        "algunaId": "cus_1",
+        "externalId": "001",
+        "outcome": "updated",
+        "reason": None,
+        "fields": ["Name", "Phone"],
+        "changes": [
+            {"field": "Name", "from": "Old Ltd", "to": "New Ltd", "rule": "only_change"},
+            {"field": "Phone", "from": None, "to": "+49 30 1", "rule": "first_link"},
+        ],
+        "at": "2026-01-31T12:00:01Z",
+    },
+    {
+        "entity": "accounts",
+        "direction": "toAlguna",
+        "algunaId": None,
+        "externalId": "002",
+        "outcome": "skipped",
+        "reason": "unlinked before",
+        "fields": [],
+        "changes": None,
+        "at": "2026-01-31T12:00:02Z",
+    },
+]
+
+
+def test_a_dry_run_prints_field_by_field_what_would_be_written_and_what_it_would_cost(
+    api: FakeApi, command: Command
+) -> None:
+    base = "/integrations/int_salesforce"
+    api.on("POST", f"{base}/sync", {"syncId": "sync_1", "status": "queued"}, 202)
+    api.on("GET", f"{base}/sync-history/sync_1", PLANNED)
+    api.on("GET", f"{base}/sync-history/sync_1/records", PLANNED_RECORDS)
+    said = command("sync", "int_salesforce", "--dry-run")
+    assert said.code == 0
+    assert api.bodies("POST", f"{base}/sync") == [{"mode": "incremental", "dryRun": True}]
+    lines = [" ".join(line.split()) for line in said.out.splitlines()]
+    assert "accounts cus_1 updated external Name Old Ltd New Ltd only_change" in lines
+    assert "accounts cus_1 updated external Phone - +49 30 1 first_link" in lines
+    assert "accounts 002 skipped Alguna - - - unlinked before" in lines
+    assert "about 9 calls to the external system, 4 of them" in said.out
+    assert "2 writes of an earlier sync" in said.out
+    assert "Nothing was written." in said.out
+    found = command("sync", "int_salesforce", "--dry-run", "--json").json
+    assert found["plannedCalls"] == {"alguna": 0, "external": 4}
+    assert [record["changes"] for record in found["records"]] == [row["changes"] for row in PLANNED_RECORDS]
