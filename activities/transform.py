@@ -5,6 +5,7 @@ Everything that follows from one chunk is stored in one transaction, so a repeat
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -48,13 +49,18 @@ async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     buried = await _buried(engine, context, staged)
     decided = Decided()
     read_at = await _read_at(engine, context)
-    for pair in _pairs(staged, states, decisions, read_at):
-        pair.retried = pair.link.id in retried
-        decide_pair(context, decided, pair)
-    for item in staged:
-        if item.link_id is None or item.link_id not in states:
-            tomb = buried.get((item.record.side, item.record.id))
-            decide_alone(context, decided, item, parents[item.record.side], tomb)
+
+    def decide() -> None:
+        for pair in _pairs(staged, states, decisions, read_at):
+            pair.retried = pair.link.id in retried
+            decide_pair(context, decided, pair)
+        for item in staged:
+            if item.link_id is None or item.link_id not in states:
+                tomb = buried.get((item.record.side, item.record.id))
+                decide_alone(context, decided, item, parents[item.record.side], tomb)
+
+    # In a thread: slow custom functions may not hold up heartbeats and other integrations (I11).
+    await asyncio.to_thread(decide)
     closed = await _store(engine, context, chunk, decided)
     await wake_conflicts(engine, context, closed)
     return ChunkResult(records=len(staged), proceed=bool(decided.planned))

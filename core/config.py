@@ -18,6 +18,7 @@ from core.filter_config import RecordFilter, filter_plan
 from core.normalize import known_region
 from core.plan import DeleteGuard, EntityPlan, FieldPlan, MatchPlan, MatchRulePlan
 from core.records import Entity, Side
+from core.scripts import Script, ScriptHost
 from core.values import Value
 
 _NO_TYPES: Mapping[str, str] = {}
@@ -28,7 +29,10 @@ class _Model(BaseModel):
 
 
 class FieldMapping(_Model):
-    """One mapped field. `default` is in Alguna's form and stands for a blank source."""
+    """One mapped field. `default` is in Alguna's form and stands for a blank source.
+
+    `to_external` and `to_alguna` are the JavaScript functions of the transform `custom`.
+    """
 
     alguna_field: str = Field(min_length=1)
     external_field: str = Field(min_length=1)
@@ -40,14 +44,9 @@ class FieldMapping(_Model):
     default: Any = None
     write_once: bool = False
     fill_empty_only: bool = False
+    to_external: str | None = None
+    to_alguna: str | None = None
     description: str | None = None
-
-    @field_validator("transform")
-    @classmethod
-    def _available(cls, value: Transform) -> Transform:
-        if value is Transform.CUSTOM:
-            raise ValueError("custom transforms are not available in this version; use value_map or another transform")
-        return value
 
 
 class FieldMappings(_Model):
@@ -207,6 +206,7 @@ def plan(
     guard = options.delete_guard or config.delete_guard
     rules = {rule.alguna_field: rule.strategy for rule in config.field_rules.get(entity, [])}
     usual = options.conflict_resolution or config.conflict_resolution
+    scripts = ScriptHost()
     fields = tuple(
         FieldPlan(
             alguna_field=item.alguna_field,
@@ -221,6 +221,9 @@ def plan(
             fill_empty_only=item.fill_empty_only,
             external_type=external_types.get(item.external_field, "text"),
             alguna_type=alguna_types.get(item.alguna_field, "text"),
+            functions={
+                side: Script(label, source, scripts) for side, (label, source) in _functions(item).items() if source
+            },
         )
         for item in config.mappings.get(entity, [])
     )
@@ -244,6 +247,10 @@ def plan(
 def _on_delete(usual: OnDeletePolicy, own: EntityOnDelete | None) -> dict[Side, OnDelete]:
     own = own or EntityOnDelete()
     return {Side.EXTERNAL: own.to_external or usual.to_external, Side.ALGUNA: own.to_alguna or usual.to_alguna}
+
+
+def _functions(item: FieldMapping) -> dict[Side, tuple[str, str | None]]:
+    return {Side.EXTERNAL: ("toExternal", item.to_external), Side.ALGUNA: ("toAlguna", item.to_alguna)}
 
 
 def transform_options(mapping: FieldMapping, currency: str | None) -> dict[str, Value]:

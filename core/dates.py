@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,6 +12,9 @@ from core.errors import FieldValidation
 from core.values import Value
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+# Milliseconds since 1970; the offset only says how the sender shows the moment (Xero sheet, dates).
+_MILLISECONDS: Final = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @lru_cache(maxsize=256)
@@ -26,8 +29,9 @@ def zone(name: str) -> ZoneInfo:
 def to_iso(value: Value, field_type: str, timezone: str) -> str:
     """Return the value for a field of type `date` (YYYY-MM-DD), `datetime` (…Z); other types keep the value's kind.
 
-    Takes ISO dates and date-times, also vendors' `…+0000` forms. `timezone` is used for a time without an offset, and
-    where a date must become a point in time or the reverse. Raises FieldValidation for anything else.
+    Takes ISO dates and date-times, also vendors' forms `…+0000` and `/Date(1518685950940+0000)/`. `timezone` is used
+    for a time without an offset, and where a date must become a point in time or the reverse. Raises FieldValidation
+    for anything else.
     """
     if not isinstance(value, str):
         raise FieldValidation(f"{value!r:.80} is not a date")
@@ -48,6 +52,8 @@ def _render(value: date | datetime, field_type: str, timezone: str) -> str:
 
 
 def _moment(text: str, timezone: str) -> datetime:
+    if found := _MILLISECONDS.fullmatch(text):
+        return _EPOCH + timedelta(milliseconds=int(found[1]))
     if len(text) <= len("YYYY-MM-DD"):
         raise ValueError(text)
     moment = datetime.fromisoformat(text)

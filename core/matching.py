@@ -10,7 +10,7 @@ from core.enums import MatchType
 from core.normalize import normalise
 from core.plan import MatchPlan, MatchRulePlan
 from core.records import Record, Side
-from core.transforms import key_text
+from core.value_maps import key_text
 from core.values import Value
 
 

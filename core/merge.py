@@ -36,7 +36,8 @@ from core.enums import Direction, Strategy
 from core.errors import ErrorType, FieldValidation, RecordFailure
 from core.lost_update import LostUpdate, judge_lost_update
 from core.mapping import same_meaning, value_to_write
-from core.plan import EntityPlan, FieldPlan
+from core.origins import Origins
+from core.plan import EntityPlan, FieldPlan, Origin
 from core.records import Side
 from core.values import Value
 
@@ -78,7 +79,8 @@ def merge(
     fail. `step` is the grain of each side's modification times, in seconds: times no further apart than the coarser
     one are a tie, which goes to Alguna. `frozen` are Alguna fields to be left alone: nothing is decided of them.
     """
-    work = _Work(alguna, external, choices, max(step.values(), default=0.0))
+    origins = Origins(plan, {Side.ALGUNA: alguna, Side.EXTERNAL: external}, base)
+    work = _Work(alguna, external, choices, max(step.values(), default=0.0), origins, plan.derives)
     alguna_fields, external_fields = alguna.fields, external.fields
     for item in plan.fields:
         if item.direction is None or item.alguna_field in frozen:
@@ -89,7 +91,8 @@ def merge(
         else:
             ours = alguna_fields.get(item.alguna_field, known.alguna)
             theirs = external_fields.get(item.external_field, known.external)
-            if known.unconfirmed is None and equal(ours, known.alguna) and equal(theirs, known.external):
+            untouched = known.unconfirmed is None and equal(ours, known.alguna) and equal(theirs, known.external)
+            if untouched and not (plan.derives and origins.derived(item, known)):
                 continue
         work.merge_field(_Case(item, known, ours, theirs))
     return MergeResult(
@@ -106,12 +109,13 @@ def create(plan: EntityPlan, source_side: Side, source: SideView) -> CreateResul
     values: dict[str, Value] = {}
     pending: dict[str, FieldBase] = {}
     failures: list[RecordFailure] = []
+    origin = Origin(source.fields, source.modified_at)
     for item in plan.fields:
         if not item.flows_to(target):
             continue
         value = source.fields.get(item.name(source_side))
         try:
-            carried = value_to_write(item, target, value)
+            carried = value_to_write(item, target, value, origin)
         except FieldValidation as error:
             failures.append(_failure(item, target, error))
             continue
@@ -157,6 +161,16 @@ class _Case:
         value = self.value(side)
         return not blank(value) if self.base is None else not equal(value, self.base.value(side))
 
+    def lacks_value(self) -> bool:
+        """Whether both sides are blank where a one-way default fills the target, or where a required field is missed.
+
+        A two-way default waits for a change: neither side is the source yet.
+        """
+        if not blank(self.alguna) or not blank(self.external):
+            return False
+        one_way = self.item.direction is not Direction.BIDIRECTIONAL
+        return (self.item.default is not None and one_way) or (self.item.default is None and self.item.required)
+
     def may_overwrite(self, target: Side) -> str | None:
         """Return the rule that keeps the target's value, if one does."""
         if self.item.fill_empty_only and not blank(self.value(target)):
@@ -173,6 +187,8 @@ class _Work:
     external: SideView
     choices: Mapping[str, Choice]
     grain: float
+    origins: Origins
+    derives: bool
     decisions: list[Decision] = field(default_factory=list)
     settled: dict[str, FieldBase] = field(default_factory=dict)
     writes: dict[Side, dict[str, Value]] = field(default_factory=dict)
@@ -183,9 +199,16 @@ class _Work:
     def merge_field(self, case: _Case) -> None:
         self._confirm(case)
         changed = [side for side in Side if case.changed(side)]
-        if not changed and case.base is not None:
+        if case.base is not None:
+            if self.derives:
+                changed += [side for side in self.origins.derived(case.item, case.base) if side not in changed]
+            if not changed:
+                return
+        elif case.lacks_value():
+            target = Side.EXTERNAL if case.item.flows_to(Side.EXTERNAL) else Side.ALGUNA
+            self._flow(case, target, "first_link", [target.other])
             return
-        if same_meaning(case.item, case.alguna, case.external):
+        if same_meaning(case.item, case.alguna, case.external, self.origins):
             self._settle(case, Action.AGREED, "first_link" if case.base is None else "same_meaning")
         elif case.item.direction is Direction.BIDIRECTIONAL:
             self._merge_two_way(case, changed)
@@ -238,7 +261,7 @@ class _Work:
             return
         source_value = case.value(target.other)
         try:
-            carried = value_to_write(case.item, target, source_value)
+            carried = value_to_write(case.item, target, source_value, self.origins[target.other])
         except FieldValidation as error:
             self._fail(case, target, error, changed)
             return
@@ -248,7 +271,7 @@ class _Work:
     def _write_both(self, case: _Case, value: Value, changed: list[Side]) -> None:
         """Bring both sides to a person's own value; a side that already holds it is left alone."""
         try:
-            carried = value_to_write(case.item, Side.EXTERNAL, value)
+            carried = value_to_write(case.item, Side.EXTERNAL, value, self.origins[Side.ALGUNA])
         except FieldValidation as error:
             self._fail(case, Side.EXTERNAL, error, changed)
             return

@@ -24,6 +24,7 @@ from babel.numbers import (
 from core.errors import FieldValidation
 from core.values import Value
 
+NUMERIC_TYPES: Final = frozenset({"number", "currency"})
 STYLES: Final = ("symbol", "code")
 _BLANKS: Final = re.compile(r"[\s\u00a0\u202f\u200e\u200f\u061c]+")
 _DEFAULT_DIGITS: Final = 2

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from core.compare import blank
 from core.enums import Direction
 from core.errors import FieldValidation
 from core.mapping import carry, same_meaning, value_to_write
-from core.plan import EntityPlan, FieldPlan
+from core.plan import EntityPlan, FieldPlan, Origin
 from core.records import Side
 from core.values import Value
 
@@ -38,40 +39,52 @@ class FieldPreview:
     undone: bool | None = None
 
 
-def preview_record(plan: EntityPlan, side: Side, fields: Mapping[str, Value]) -> list[FieldPreview]:
-    """Carry a record of `side` (path -> value) to the other side and back; one entry per mapping, in their order."""
-    return [_preview(item, side, fields) for item in plan.fields]
+def preview_record(
+    plan: EntityPlan, side: Side, fields: Mapping[str, Value], modified_at: datetime | None = None
+) -> list[FieldPreview]:
+    """Carry a record of `side` (path -> value) to the other side and back; one entry per mapping, in their order.
+
+    On its way back a custom function sees the record that the other side would hold. `modified_at` is its clock.
+    """
+    there: dict[str, Value] = {}
+    shown = [_out(item, side, Origin(fields, modified_at), there) for item in plan.fields]
+    return [_back(item, one, Origin(there, modified_at)) for item, one in zip(plan.fields, shown, strict=True)]
 
 
-def _preview(item: FieldPlan, side: Side, fields: Mapping[str, Value]) -> FieldPreview:
+def _out(item: FieldPlan, side: Side, origin: Origin, there: dict[str, Value]) -> FieldPreview:
+    """Carry one field over, and note in `there` what the other side would hold."""
     name, target = item.name(side), side.other
-    value, flows = fields.get(name), item.flows_to(target)
+    value, flows = origin.fields.get(name), item.flows_to(target)
     output: Value = None
-    back: Value = None
-    error = back_error = undone = None
+    error = None
     if flows:
         try:
-            output = value_to_write(item, target, value)
+            output = there[item.name(target)] = value_to_write(item, target, value, origin)
         except FieldValidation as failed:
             error = failed.message
-    if error is None and flows and item.flows_to(side) and not blank(output):
-        try:
-            back = carry(item, side, output)
-        except FieldValidation as failed:
-            back_error = failed.message
-        ours, theirs = (value, output) if side is Side.ALGUNA else (output, value)
-        undone = same_meaning(item, ours, theirs)
     return FieldPreview(
         alguna_field=item.alguna_field,
         external_field=item.external_field,
         direction=item.direction,
         source=side,
-        present=name in fields,
+        present=name in origin.fields,
         value=value,
         flows=flows,
         output=output,
         error=error,
-        back=back,
-        back_error=back_error,
-        undone=undone,
     )
+
+
+def _back(item: FieldPlan, one: FieldPreview, there: Origin) -> FieldPreview:
+    if one.direction is not Direction.BIDIRECTIONAL or one.error is not None or blank(one.output):
+        return one
+    try:
+        back = carry(item, one.source, one.output, there)
+    except FieldValidation as failed:
+        return replace(one, back_error=failed.message, undone=False)
+    # A default stands for the blank it replaced: it never travels back over it.
+    return replace(one, back=back, undone=blank(one.value) or same_meaning(item, *_in_order(one)))
+
+
+def _in_order(one: FieldPreview) -> tuple[Value, Value]:
+    return (one.value, one.output) if one.source is Side.ALGUNA else (one.output, one.value)

@@ -1,152 +1,125 @@
 """How values are carried between the two representations: one pair of functions per transform.
 
-Each takes a value that is not blank, the mapping's options and the type of the field it is written to; a value that
-cannot be carried raises FieldValidation, whose message says why.
+Each takes a value that is not blank and the field's plan; a value that cannot be carried raises FieldValidation, whose
+message says why. The transform `custom` is the field's own functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from core import dates, money
-from core.compare import equal
 from core.enums import Transform
 from core.errors import FieldValidation
+from core.options import text_option, words_option
+from core.plan import FieldPlan
+from core.records import Side
+from core.value_maps import key_text, map_to_alguna, map_to_external
 from core.values import Value
 
-Options = Mapping[str, Value]
-Carry = Callable[[Value, Options, str], Value]
+Carry = Callable[[Value, FieldPlan], Value]
 
-NUMERIC_TYPES: Final = frozenset({"number", "currency"})
 DEFAULT_LOCALE: Final = "en_US"
-DEFAULT_WORDS: Final = ("Yes", "No")
+# The first word of each is written, all are understood, in any case.
+TRUE_WORDS: Final[tuple[str, ...]] = ("Yes", "Y", "true", "1")
+FALSE_WORDS: Final[tuple[str, ...]] = ("No", "N", "false", "0")
 
 
 @dataclass(frozen=True, slots=True)
 class TransformPair:
-    """A transform's two functions and the option keys it knows.
-
-    `reshapes` is True where a value can be spelled in several ways on one side (`$5`, `5.00 USD`): going there and
-    back gives the canonical spelling, by which such values are compared.
-    """
+    """A transform's two functions and the option keys it knows."""
 
     to_external: Carry
     to_alguna: Carry
     options: frozenset[str] = frozenset()
-    reshapes: bool = False
 
 
-def text_option(options: Options, key: str) -> str | None:
-    """Return an option that must be text; None when it is absent."""
-    value = options.get(key)
-    if value is None or isinstance(value, str):
-        return value
-    raise FieldValidation(f"the option `{key}` must be text")
+def words(field: FieldPlan) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words for true and those for false; the first of each is written."""
+    # Who names words of their own means these alone.
+    spellings = 1 if "true" in field.options or "false" in field.options else len(TRUE_WORDS)
+    return (
+        words_option(field.options, "true", TRUE_WORDS[:spellings]),
+        words_option(field.options, "false", FALSE_WORDS[:spellings]),
+    )
 
 
-def words(options: Options) -> tuple[str, str]:
-    """Return the words for true and false."""
-    return text_option(options, "true") or DEFAULT_WORDS[0], text_option(options, "false") or DEFAULT_WORDS[1]
-
-
-def table(options: Options) -> dict[str, Value]:
-    """Return a value map: Alguna's value as text -> external value."""
-    entries = options.get("map")
-    if not isinstance(entries, dict) or not entries:
-        raise FieldValidation("value_map needs the option `map`, an object of Alguna value to external value")
-    return entries
-
-
-def _same(value: Value, options: Options, field_type: str) -> Value:
+def _same(value: Value, field: FieldPlan) -> Value:
     return value
 
 
-def _number_to_external(value: Value, options: Options, field_type: str) -> Value:
-    currency = text_option(options, "currency")
+def _number_to_external(value: Value, field: FieldPlan) -> Value:
+    currency = text_option(field.options, "currency")
     amount = money.to_decimal(value)
-    if field_type in NUMERIC_TYPES:
+    if field.external_type in money.NUMERIC_TYPES:
         return money.round_amount(amount, currency)
-    locale = text_option(options, "locale") or DEFAULT_LOCALE
-    return money.format_amount(amount, currency, locale, text_option(options, "style") or "symbol")
+    locale = text_option(field.options, "locale") or DEFAULT_LOCALE
+    return money.format_amount(amount, currency, locale, text_option(field.options, "style") or "symbol")
 
 
-def _number_to_alguna(value: Value, options: Options, field_type: str) -> Value:
-    currency = text_option(options, "currency")
+def _number_to_alguna(value: Value, field: FieldPlan) -> Value:
+    currency = text_option(field.options, "currency")
+    amount: Decimal
     if isinstance(value, str):
-        amount = money.parse_amount(value, currency, text_option(options, "locale") or DEFAULT_LOCALE)
+        amount = money.parse_amount(value, currency, text_option(field.options, "locale") or DEFAULT_LOCALE)
     else:
         amount = money.to_decimal(value)
     return money.round_amount(amount, currency)
 
 
-def _date(value: Value, options: Options, field_type: str) -> Value:
-    return dates.to_iso(value, field_type, text_option(options, "timezone") or "UTC")
+def _date_to(target: Side) -> Carry:
+    def carry(value: Value, field: FieldPlan) -> Value:
+        return dates.to_iso(value, field.type_on(target), text_option(field.options, "timezone") or "UTC")
+
+    return carry
 
 
-def _boolean_to_external(value: Value, options: Options, field_type: str) -> Value:
+def _boolean_to_external(value: Value, field: FieldPlan) -> Value:
     if not isinstance(value, bool):
         raise FieldValidation(f"{value!r:.80} is neither true nor false")
-    yes, no = words(options)
-    return yes if value else no
+    yes, no = words(field)
+    return yes[0] if value else no[0]
 
 
-def _boolean_to_alguna(value: Value, options: Options, field_type: str) -> Value:
+def _boolean_to_alguna(value: Value, field: FieldPlan) -> Value:
     if isinstance(value, bool):
         return value
-    spelled = value.strip().casefold() if isinstance(value, str) else None
-    yes, no = words(options)
-    if spelled == yes.casefold():
+    spelled = key_text(value).casefold()
+    yes, no = words(field)
+    if spelled in (word.casefold() for word in yes):
         return True
-    if spelled == no.casefold():
+    if spelled in (word.casefold() for word in no):
         return False
-    raise FieldValidation(f"{value!r:.80} is neither `{yes}` nor `{no}`")
-
-
-def _map_to_external(value: Value, options: Options, field_type: str) -> Value:
-    entries, key = table(options), key_text(value)
-    return entries[key] if key in entries else _unmapped(value, options)
-
-
-def _map_to_alguna(value: Value, options: Options, field_type: str) -> Value:
-    wanted = value.strip() if isinstance(value, str) else value
-    keys = [key for key, mapped in table(options).items() if equal(mapped, wanted)]
-    if len(keys) > 1:
-        raise FieldValidation(f"{value!r:.80} stands for several values: {', '.join(keys)}")
-    return _from_key(keys[0], field_type) if keys else _unmapped(value, options)
-
-
-def key_text(value: Value) -> str:
-    """Return how a value is written as a key of a value map: `true`, `12.5`, text without outer blanks."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float, Decimal)):
-        return format(money.to_decimal(value).normalize(), "f")
-    return str(value).strip()
-
-
-def _from_key(key: str, field_type: str) -> Value:
-    if field_type == "boolean":
-        return key == "true"
-    return money.to_decimal(key) if field_type in NUMERIC_TYPES else key
-
-
-def _unmapped(value: Value, options: Options) -> Value:
-    if "default" in options:
-        return options["default"]
-    raise FieldValidation(f"{value!r:.80} is not in the value map")
+    raise FieldValidation(f"{value!r:.80} is neither `{yes[0]}` nor `{no[0]}`")
 
 
 TRANSFORMS: Final[dict[Transform, TransformPair]] = {
     Transform.NONE: TransformPair(_same, _same),
     Transform.NUMBER_TO_CURRENCY: TransformPair(
-        _number_to_external, _number_to_alguna, frozenset({"currency", "locale", "style"}), reshapes=True
+        _number_to_external, _number_to_alguna, frozenset({"currency", "locale", "style"})
     ),
-    Transform.DATE_TO_ISO: TransformPair(_date, _date, frozenset({"timezone"}), reshapes=True),
-    Transform.BOOLEAN_TO_STRING: TransformPair(
-        _boolean_to_external, _boolean_to_alguna, frozenset({"true", "false"}), reshapes=True
+    Transform.DATE_TO_ISO: TransformPair(_date_to(Side.EXTERNAL), _date_to(Side.ALGUNA), frozenset({"timezone"})),
+    Transform.BOOLEAN_TO_STRING: TransformPair(_boolean_to_external, _boolean_to_alguna, frozenset({"true", "false"})),
+    Transform.VALUE_MAP: TransformPair(
+        map_to_external,
+        map_to_alguna,
+        frozenset({"map", "table", "algunaTable", "default", "unmapped"}),
     ),
-    Transform.VALUE_MAP: TransformPair(_map_to_external, _map_to_alguna, frozenset({"map", "default"})),
+    # Carried by the field's own functions.
+    Transform.CUSTOM: TransformPair(_same, _same),
 }
+
+
+def reshapes(field: FieldPlan) -> bool:
+    """Whether a value can be spelled in several ways on one side (`$5`, `5.00 USD`).
+
+    Going there and back then gives the canonical spelling, by which such values are compared.
+    """
+    if field.transform is Transform.CUSTOM:
+        return len(field.functions) == len(Side)
+    if field.transform is Transform.VALUE_MAP:
+        return "table" in field.options and "default" not in field.options
+    return field.transform is not Transform.NONE

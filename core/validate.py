@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from core.config import FieldMapping, IntegrationConfig, Matching, plan
-from core.enums import Direction, MatchType, OnDelete, OnNoMatch
+from core.enums import Direction, MatchType, OnDelete, OnNoMatch, Transform
 from core.errors import FieldValidation
 from core.filter_config import check_filter
 from core.mapping import to_external
@@ -135,8 +135,7 @@ class _EntityCheck:
             for side in Side:
                 if message := self._field_problem(side, mapping):
                     yield f"{place}.{_KEY[side]}", message
-            two_way = mapping.direction is Direction.BIDIRECTIONAL
-            for key, message in (*check_transform(field, two_way=two_way), *_check_default(field)):
+            for key, message in (*check_transform(field, direction=mapping.direction), *_check_default(field)):
                 yield f"{place}.{key}", message
             first = keys.setdefault(mapping.alguna_field, index)
             if first != index:
@@ -211,7 +210,8 @@ def _write_problem(side: Side, field: FieldSchema, mapping: FieldMapping) -> str
 
 
 def _check_default(field: FieldPlan) -> Iterator[tuple[str, str]]:
-    if field.default is None or not field.flows_to(Side.EXTERNAL):
+    # A custom function may need its record, which is not there yet.
+    if field.default is None or not field.flows_to(Side.EXTERNAL) or field.transform is Transform.CUSTOM:
         return
     try:
         to_external(field, None)

@@ -167,12 +167,6 @@ def test_numbers_in_options_are_exact() -> None:
             "unknown key `externalFeild` (did you mean `externalField`?)",
         ),
         (
-            FieldMappings,
-            {"entity": "accounts", "mappings": [{**MAPPINGS[0], "transform": "custom"}]},
-            "mappings[0].transform",
-            "custom transforms are not available in this version",
-        ),
-        (
             Matching,
             {"entity": "accounts", "rules": [{"type": "field", "externalField": "Name"}]},
             "rules[0]",

@@ -169,7 +169,7 @@ def status(**options: Any) -> dict[str, Any]:
                 "transformOptions": {"true": "X", "false": "x "},
             },
             "transform",
-            "words for true and false are the same",
+            "`x` stands for both true and false",
         ),
         (
             {"algunaField": "renewedAt", "externalField": "Renewal__c", "transform": "date_to_iso"},
