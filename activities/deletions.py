@@ -19,7 +19,7 @@ from activities.reading import deleted, read_records
 from core.enums import OnDelete
 from core.matching import Keyed, keys_of
 from core.records import OperationKind, Record, Side
-from store import conflicts, deletions, endings, links, passes, sightings, staging
+from store import conflicts, deletions, endings, links, match_keys, passes, sightings, staging
 from store.conflicts import Question
 from store.deletions import Lost, Verdict
 from store.endings import Ending
@@ -137,7 +137,7 @@ async def _know_survivors(engine: Engine, context: PassContext, side: Side) -> N
                 for state in states.values()
                 if policy_of(context, side, state) is not OnDelete.ARCHIVE
             ]
-            await links.put_keys(session, context.scope, keyed)
+            await match_keys.put(session, context.scope, keyed)
             await deletions.note(session, [lost.link_id for lost in rows.values()], side, Verdict.SEEN)
         if len(rows) < staging.PAGE:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +19,22 @@ from store.types import utc_now
 from store.writes import OpenOperation
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A link that a create made, or found to be there: `created` or `linked`; what a person reads of it."""
+
+    link: NewLink
+    target: Side
+    outcome: str
+    reason: str | None = None
+    fields: Sequence[str] = ()
+
+    @property
+    def source_id(self) -> str:
+        """The id of the record that was to be brought to the target."""
+        return self.link.alguna_id if self.target is Side.EXTERNAL else self.link.external_id
+
+
 @dataclass(slots=True)
 class Effects:
     """What the results of one request change, gathered before it is stored."""
@@ -26,7 +42,7 @@ class Effects:
     tally: Tally = field(default_factory=Tally)
     endings: list[Ending] = field(default_factory=list)
     failed: list[FailedRecord] = field(default_factory=list)
-    made: list[NewLink] = field(default_factory=list)
+    made: list[Made] = field(default_factory=list)
     moved: dict[int, LinkState] = field(default_factory=dict)
     gone: list[tuple[int, Side]] = field(default_factory=list)
     """Links to end, with the side whose record is deleted."""
@@ -59,7 +75,8 @@ async def store_effects(
         await writes.finish(session, ids, state)
     await writes.plan_again(session, effects.again)
     await _refuse_bound(session, context, effects)
-    made = await links.add(session, scope, effects.made, config_version=context.config_version, at=at)
+    new = [item.link for item in effects.made]
+    made = await links.add(session, scope, new, config_version=context.config_version, at=at)
     await _mark(session, context, effects, made, chunk)
     await links.save(session, effects.moved.values(), at=at)
     for side in Side:
@@ -85,30 +102,60 @@ async def store_effects(
 
 
 async def _refuse_bound(session: AsyncSession, context: PassContext, effects: Effects) -> None:
-    """A record that is linked to another one already gets an error for a person, never a second link (I2)."""
-    ours = await links.active(session, context.scope, Side.ALGUNA, [link.alguna_id for link in effects.made])
-    theirs = await links.active(session, context.scope, Side.EXTERNAL, [link.external_id for link in effects.made])
-    free: dict[str, NewLink] = {}
-    for link in effects.made:
-        bound = ours.get(link.alguna_id) or theirs.get(link.external_id)
-        twin = free.get(link.external_id)
-        if bound is None and twin is None:
-            free[link.external_id] = link
-        elif bound is None or (bound.alguna_id, bound.external_id) != (link.alguna_id, link.external_id):
-            partner = bound or twin
-            message = f"its partner is linked to {partner.alguna_id} / {partner.external_id} already" if partner else ""
-            failure = RecordFailure(ErrorType.DUPLICATE, message)
-            effects.failed.append(
-                FailedRecord(Side.EXTERNAL, link.alguna_id, link.alguna_id, link.external_id, failure)
-            )
-    effects.made = list(free.values())
+    """Count what was made. A record linked to another one already becomes an error for a person, never a second link.
+
+    (I2, I6.)
+    """
+    new = [item.link for item in effects.made]
+    ours = await links.active(session, context.scope, Side.ALGUNA, [link.alguna_id for link in new])
+    theirs = await links.active(session, context.scope, Side.EXTERNAL, [link.external_id for link in new])
+    kept: list[Made] = []
+    pairs: dict[tuple[Side, str], tuple[str, str]] = {}
+    for bound in (*ours.values(), *theirs.values()):
+        pairs |= _ends(bound.alguna_id, bound.external_id)
+    for item in effects.made:
+        pair = (item.link.alguna_id, item.link.external_id)
+        ends = _ends(*pair)
+        partner = next((pairs[end] for end in ends if end in pairs), None)
+        if partner is None:
+            kept.append(item)
+            pairs |= ends
+        if partner is None or partner == pair:
+            _count(effects, item)
+        else:
+            _refuse(effects, item, partner)
+    effects.made = kept
+
+
+def _ends(alguna_id: str, external_id: str) -> dict[tuple[Side, str], tuple[str, str]]:
+    pair = (alguna_id, external_id)
+    return {(Side.ALGUNA, alguna_id): pair, (Side.EXTERNAL, external_id): pair}
+
+
+def _count(effects: Effects, item: Made) -> None:
+    link = item.link
+    effects.tally.note("linked")
+    effects.endings.append(
+        Ending(item.target, item.outcome, link.alguna_id, link.external_id, item.reason, item.fields)
+    )
+    effects.reached[item.target].append(item.source_id)
+
+
+def _refuse(effects: Effects, item: Made, partner: tuple[str, str]) -> None:
+    link = item.link
+    message = f"its partner is linked to {partner[0]} / {partner[1]} already"
+    failure = RecordFailure(ErrorType.DUPLICATE, message)
+    effects.failed.append(FailedRecord(item.target, item.source_id, link.alguna_id, link.external_id, failure))
+    effects.endings.append(Ending(item.target, "failed", link.alguna_id, link.external_id, message))
+    effects.unlinked[item.target.other, item.source_id] = ("", "error", message)
 
 
 async def _mark(
     session: AsyncSession, context: PassContext, effects: Effects, made: Mapping[str, int], chunk: int | None
 ) -> None:
     """Let the external record of a new link carry its marker, in the same pass."""
-    unmarked = [link for link in effects.made if context.marks and not link.marked and link.rule == "created"]
+    new = [item.link for item in effects.made]
+    unmarked = [link for link in new if context.marks and not link.marked and link.rule == "created"]
     if chunk is None:
         effects.ask += [(Side.EXTERNAL, link.external_id) for link in unmarked]
         return

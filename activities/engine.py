@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from activities.contracts import Mode, PassRef
 from activities.described import SchemaBook
+from activities.first_read import rules_moved
 from activities.rehearsal import RehearsedConnector
 from connectors.protocols import Connector, EntityFacts
 from core import names
@@ -162,11 +163,14 @@ class Engine:
         scope = scope_of(ref)
         version, config = await self._config(ref)
         async with self.db.transaction() as session:
-            # The first pass of an entity is a full one: matching needs both sides complete (design 3.5).
-            first = ref.mode is Mode.INCREMENTAL and not await passes.has_cursors(session, scope)
+            own = Scope(ref.integration_id, ref.entity)
+            read = await passes.has_cursors(session, scope) and not await rules_moved(
+                session, self.configs, own, version, config
+            )
+            first = ref.mode is Mode.INCREMENTAL and not read
             known = await passes.open_pass(
                 session,
-                Scope(ref.integration_id, ref.entity),
+                own,
                 ref.pass_id,
                 mode=(Mode.FULL if first else ref.mode).value,
                 run_ids=ref.run_ids,

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities import rehearsal
-from activities.announce import announce_conflicts
+from activities.announce import announce_conflicts, wake_conflicts
 from activities.calls import calls_made, count_calls
 from activities.contracts import FetchResult, Mode, PassRef
 from activities.deletions import hold_back, look_for_absent
@@ -177,6 +177,7 @@ async def _store_page(
             scan=scan,
             alone=intake.alone,
         )
+    await wake_conflicts(engine, context, intake.closed)
 
 
 async def _look_again(engine: Engine, context: PassContext) -> int:

@@ -7,6 +7,7 @@ tell us of too, cost one read of many records and nothing else (I5, I10).
 
 from __future__ import annotations
 
+from activities.announce import wake_conflicts
 from activities.engine import Engine, PassContext
 from activities.intake import take_in
 from activities.reading import deleted, read_records
@@ -50,14 +51,16 @@ async def _take_some(engine: Engine, context: PassContext) -> int | None:
     found = {side: await read_records(context, side, sorted(wanted[side] | hints[side])) for side in Side}
     for side in Side:
         found[side] |= {gone: deleted(context, side, gone) for gone in linked[side] - found[side].keys()}
-    at, staged = utc_now(), 0
+    at, staged, closed = utc_now(), 0, list[int]()
     async with engine.db.transaction() as session:
         for side, records in found.items():
             chosen = [record for record in records.values() if record.id in wanted[side]]
             told = [record for record in records.values() if record.id in hints[side]]
-            staged += (await take_in(session, context, side, chosen, at=at, count=False, force=True)).staged
+            taken = await take_in(session, context, side, chosen, at=at, count=False, force=True)
             intake = await take_in(session, context, side, told, at=at)
             await passes.add_counts(session, pass_id, intake.tally)
-            staged += intake.staged
+            staged += taken.staged + intake.staged
+            closed += taken.closed + intake.closed
         await staging.done_inbox(session, scope, pass_id)
+    await wake_conflicts(engine, context, closed)
     return staged

@@ -13,11 +13,12 @@ from activities.filtering import reunite, strays
 from activities.holding import waits_for
 from core.compare import equal
 from core.enums import OnDelete
-from core.matching import Keyed, keys_of
+from core.matching import Keyed
+from core.matching import keyed as keyed_of
 from core.merge import adopt
 from core.records import Record, Side
 from core.values import Value
-from store import deletions, endings, links, sightings, staging
+from store import conflicts, deletions, endings, links, match_keys, sightings, staging
 from store.deletions import Verdict
 from store.links import LinkState
 from store.passes import Tally
@@ -27,7 +28,7 @@ from store.passes import Tally
 class Intake:
     """What became of a page: counts, how many records were staged, and how many living ones have no link.
 
-    Not all of a scan's counts are in its own tally.
+    `closed` are the conflicts that ended with their records. Not all of a scan's counts are in its own tally.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -35,6 +36,7 @@ class Intake:
     unchanged: int = 0
     skipped: int = 0
     alone: int = 0
+    closed: list[int] = field(default_factory=list)
 
 
 async def take_in(
@@ -67,6 +69,7 @@ async def take_in(
     keyed: list[Keyed] = []
     skipped: list[str] = []
     unchanged: list[str] = []
+    gone: list[str] = []
     for record in unique.values():
         state = linked.get(record.id)
         if state is not None:
@@ -84,11 +87,14 @@ async def take_in(
                 unchanged.append(record.id)
             continue
         intake.alone += int(not record.deleted)
+        if record.deleted:
+            gone.append(record.id)
         if record.id in parted.rejoined:
             staged.append((record, parted.rejoined[record.id]))
             continue
         tomb = buried.get(record.id)
-        if record.id in parted.apart or (tomb is not None and not revivable(tomb, side) and not force):
+        blocked = tomb is not None and not revivable(tomb, side)
+        if record.id in parted.apart or (blocked and not force):
             skipped.append(record.id)
             continue
         seen = known.get(record.id)
@@ -96,10 +102,15 @@ async def take_in(
             skipped.append(record.id)
             continue
         staged.append((record, None))
-        keyed.append(Keyed(side, record.id, keys_of(record, context.plan.matching)))
+        if not blocked and not record.deleted:
+            keyed.append(keyed_of(record, context.plan.matching))
     await links.save(session, confirmed, at=at)
+    if gone:
+        intake.closed = await _forget(session, context, side, gone, at)
     await staging.put(session, context.scope, staged, read_at=at)
-    await links.put_keys(session, context.scope, keyed)
+    moved = await match_keys.changed(session, context.scope, [record for record in keyed if record.id in known])
+    await match_keys.ask_rivals(session, context.scope, side, [record.id for record in moved], at)
+    await match_keys.put(session, context.scope, keyed)
     if scan is not None:
         await sightings.note(session, scan, side, [state.id for state in linked.values()])
     intake.staged = len(staged)
@@ -173,6 +184,17 @@ def _is_known_deletion(context: PassContext, side: Side, state: LinkState, recor
     if state.verdict == Verdict.IGNORED:
         return policy_of(context, side, state) is OnDelete.IGNORE
     return state.verdict != Verdict.APPROVED
+
+
+async def _forget(
+    session: AsyncSession, context: PassContext, side: Side, gone: Sequence[str], at: datetime
+) -> list[int]:
+    """Drop what is kept of unlinked records that are gone; return their conflicts, which end with them."""
+    await match_keys.ask_rivals(session, context.scope, side, gone, at)
+    await links.forget_unlinked(session, context.scope, side, gone)
+    staged = await staging.find(session, context.scope, side, gone)
+    await staging.drop(session, [item.row_id for item in staged.values() if item.link_id is None])
+    return await conflicts.close(session, context.scope, "match", [f"{side}:{one}" for one in gone], "closed")
 
 
 def _is_settled(context: PassContext, seen: tuple[str, int, str] | None, record: Record) -> bool:

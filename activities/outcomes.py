@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.effects import Effects, store_effects
+from activities.effects import Effects, Made, store_effects
 from activities.engine import PassContext
 from activities.rehearsal import show_changes
 from connectors.protocols import WriteResult, WriteStatus
@@ -107,15 +107,16 @@ def _done(
     certain: bool,
 ) -> None:
     operation = item.operation
-    effects.reached[operation.target].append(operation.source_id)
     target_id = result.target_id or operation.target_id or ""
     alguna_id, external_id = _pair(operation, target_id)
     base = written_base(context, item, result.record, certain=certain)
     marked = operation.target is Side.EXTERNAL and context.plan.marker is not None
     if operation.kind is OperationKind.CREATE:
-        effects.made.append(NewLink(alguna_id, external_id, "created", base, item.generation, item.generation, marked))
-        effects.tally.note("linked")
-    elif operation.kind is OperationKind.ARCHIVE:
+        new = NewLink(alguna_id, external_id, "created", base, item.generation, item.generation, marked)
+        effects.made.append(Made(new, operation.target, "created", fields=sorted(operation.values)))
+        return
+    effects.reached[operation.target].append(operation.source_id)
+    if operation.kind is OperationKind.ARCHIVE:
         # What a filter archived may be made anew when its partner enters again.
         if link is not None and link.outside:
             effects.left.append((link.id, operation.target))
@@ -140,10 +141,8 @@ def _exists(context: PassContext, effects: Effects, item: OpenOperation, result:
     operation = item.operation
     alguna_id, external_id = _pair(operation, result.target_id)
     base = written_base(context, item, None, certain=False) if sent else {}
-    effects.made.append(NewLink(alguna_id, external_id, "exists", base, item.generation, item.generation))
-    effects.tally.note("linked")
-    effects.endings.append(Ending(operation.target, "linked", alguna_id, external_id, "it was there already"))
-    effects.reached[operation.target].append(operation.source_id)
+    new = NewLink(alguna_id, external_id, "exists", base, item.generation, item.generation)
+    effects.made.append(Made(new, operation.target, "linked", "it was there already"))
     effects.ask.append((operation.target, result.target_id or ""))
 
 

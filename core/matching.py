@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from core.enums import MatchType
 from core.normalize import normalise
@@ -13,14 +14,21 @@ from core.records import Record, Side
 from core.value_maps import key_text
 from core.values import Value
 
+MARKER: Final = -1
+"""The rule index of what a marker decided."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """An unlinked record reduced to what matching needs: rule index -> normalised key, blanks left out."""
+    """An unlinked record reduced to what matching needs: rule index -> normalised key, blanks left out.
+
+    `marker` is the id of the other side's record that it says it belongs to.
+    """
 
     side: Side
     id: str
     keys: Mapping[int, str]
+    marker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,10 @@ class Ambiguity:
 
 @dataclass(frozen=True, slots=True)
 class MatchOutcome:
-    """Pairs (Alguna id, external id, rule index) and the records that wait for a person; the rest matched nothing."""
+    """Pairs (Alguna id, external id, rule index) and the records that wait for a person; the rest matched nothing.
+
+    The rule index is `MARKER` for what a marker decided.
+    """
 
     pairs: list[tuple[str, str, int]]
     ambiguous: list[Ambiguity]
@@ -58,8 +69,16 @@ def keys_of(record: Record, plan: MatchPlan) -> dict[int, str]:
     return keys
 
 
+def keyed(record: Record, plan: MatchPlan) -> Keyed:
+    """Reduce a record to what matching needs."""
+    return Keyed(record.side, record.id, keys_of(record, plan), record.marker)
+
+
 def match(unlinked: Sequence[Keyed], rules: int) -> MatchOutcome:
-    """Pair unlinked records by rules 0 … `rules` - 1. The order of the input does not matter.
+    """Pair unlinked records by marker, then by rules 0 … `rules` - 1. The order of the input does not matter.
+
+    A marker that names no record among these says nothing. Two records with the same marker (somebody copied one), or
+    markers that contradict each other, are ambiguous.
 
     Exactly one record on each side for a key is a pair, and both are done. Several on either side make all of them
     ambiguous: no later rule tries them, but they still count as candidates there, since a record that could be one
@@ -68,6 +87,7 @@ def match(unlinked: Sequence[Keyed], rules: int) -> MatchOutcome:
     waiting = {(item.side, item.id): item for item in unlinked}
     pairs: list[tuple[str, str, int]] = []
     held: dict[tuple[Side, str], Ambiguity] = {}
+    _match_markers(waiting, pairs, held)
     for index in range(rules):
         for group in _groups(waiting.values(), index):
             ours, theirs = group[Side.ALGUNA], group[Side.EXTERNAL]
@@ -80,6 +100,24 @@ def match(unlinked: Sequence[Keyed], rules: int) -> MatchOutcome:
                 _hold(held, Side.ALGUNA, ours, theirs, index)
                 _hold(held, Side.EXTERNAL, theirs, ours, index)
     return MatchOutcome(sorted(pairs), sorted(held.values(), key=lambda item: (item.side, item.id)))
+
+
+def _match_markers(
+    waiting: dict[tuple[Side, str], Keyed], pairs: list[tuple[str, str, int]], held: dict[tuple[Side, str], Ambiguity]
+) -> None:
+    """Pair records of which a marker names the other, and neither is claimed by a third."""
+    claims: dict[tuple[Side, str], set[str]] = {}
+    for (side, record_id), item in waiting.items():
+        if item.marker is not None and (side.other, item.marker) in waiting:
+            claims.setdefault((side, record_id), set()).add(item.marker)
+            claims.setdefault((side.other, item.marker), set()).add(record_id)
+    for (side, record_id), partners in claims.items():
+        if any(len(claims[side.other, partner]) > 1 for partner in partners) or len(partners) > 1:
+            _hold(held, side, [record_id], sorted(partners), MARKER)
+        elif side is Side.ALGUNA:
+            (partner,) = partners
+            pairs.append((record_id, partner, MARKER))
+            del waiting[Side.ALGUNA, record_id], waiting[Side.EXTERNAL, partner]
 
 
 def _value(record: Record, rule: MatchRulePlan) -> Value:

@@ -54,15 +54,19 @@ class Proposal:
     likeness: Likeness
 
 
-def likeness(one: Mapping[int, str], other: Mapping[int, str], plan: MatchPlan) -> Likeness:
-    """Compare two records by their match keys (rule index -> normalised key).
+def likeness(one: Keyed, other: Keyed, plan: MatchPlan) -> Likeness:
+    """Compare two records by their markers and match keys. The reasons speak of the other one.
 
     Each thing in common raises the score by its weight of what is still missing to 1.
     """
     found: list[tuple[float, str]] = []
+    if other.marker == one.id:
+        found.append((_MARKER_WEIGHT, "carries this record's id"))
+    if one.marker == other.id:
+        found.append((_MARKER_WEIGHT, "named by this record's marker"))
     for index, rule in enumerate(plan.rules):
-        if index in one and index in other:
-            found += _compare(rule, one[index], other[index])
+        if index in one.keys and index in other.keys:
+            found += _compare(rule, one.keys[index], other.keys[index])
     missing = 1.0
     for weight, _ in found:
         missing *= 1 - weight
@@ -91,7 +95,7 @@ def proposals(
 
 def ranked(record: Keyed, candidates: Iterable[Keyed], plan: MatchPlan, least: float = LEAST_SCORE) -> list[Proposal]:
     """Return the candidates that are at least so much like the record, the most like first."""
-    made = [Proposal(one.id, likeness(record.keys, one.keys, plan)) for one in candidates]
+    made = [Proposal(one.id, likeness(record, one, plan)) for one in candidates]
     return sorted(
         (one for one in made if one.likeness.score >= least), key=lambda item: (-item.likeness.score, item.id)
     )
@@ -100,7 +104,7 @@ def ranked(record: Keyed, candidates: Iterable[Keyed], plan: MatchPlan, least: f
 def _compare(rule: MatchRulePlan, one: str, other: str) -> Iterator[tuple[float, str]]:
     label = rule.alguna_field
     if rule.type is MatchType.EXTERNAL_ID:
-        yield from [(_MARKER_WEIGHT, "carries its id")] if one == other else []
+        yield from [(_MARKER_WEIGHT, "carries this record's id")] if one == other else []
     elif one == other:
         yield _WEIGHT.get(rule.normalize, _PLAIN_WEIGHT), f"same {label}"
     elif rule.normalize is Normalize.NAME:

@@ -11,20 +11,20 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.matching import Keyed
 from core.merge import FieldBase
 from core.records import Side
 from core.values import Value
+from store import match_keys
 from store.database import upsert
 from store.scope import Scope, table_of
-from store.tables.sync import Link, MatchKey, Unlinked
+from store.tables.sync import Link, Unlinked
 
 RECREATE = "recreate"
 """The rule of a tombstone whose lost target is to be made anew."""
 
 _SIDES: dict[str | None, Side | None] = {None: None, **{side.value: side for side in Side}}
 
-LINKS, UNLINKED, KEYS = table_of(Link), table_of(Unlinked), table_of(MatchKey)
+LINKS, UNLINKED = table_of(Link), table_of(Unlinked)
 
 
 def encode_base(base: Mapping[str, FieldBase]) -> dict[str, Any]:
@@ -170,8 +170,12 @@ async def add(
     ]
     result = await session.execute(insert(LINKS).returning(LINKS.c.id, LINKS.c.alguna_id), rows)
     made = {row.alguna_id: row.id for row in result.all()}
-    await forget_unlinked(session, scope, Side.ALGUNA, [link.alguna_id for link in links])
-    await forget_unlinked(session, scope, Side.EXTERNAL, [link.external_id for link in links])
+    for side, ids in (
+        (Side.ALGUNA, [link.alguna_id for link in links]),
+        (Side.EXTERNAL, [link.external_id for link in links]),
+    ):
+        await match_keys.ask_rivals(session, scope, side, ids, at)
+        await forget_unlinked(session, scope, side, ids)
     return made
 
 
@@ -280,63 +284,6 @@ async def forget_unlinked(session: AsyncSession, scope: Scope, side: Side, ids: 
     """Drop what is remembered of these records as unlinked, and their match keys."""
     if not ids:
         return
-    for table in (UNLINKED, KEYS):
-        await session.execute(
-            delete(table).where(scope.covers(table), table.c.side == side.value, table.c.record_id.in_(list(ids)))
-        )
-
-
-async def put_keys(session: AsyncSession, scope: Scope, records: Sequence[Keyed]) -> None:
-    """Replace the match keys of unlinked records."""
-    for side in Side:
-        ids = [record.id for record in records if record.side is side]
-        if ids:
-            await session.execute(
-                delete(KEYS).where(scope.covers(KEYS), KEYS.c.side == side.value, KEYS.c.record_id.in_(ids))
-            )
-    rows = [
-        {
-            **scope.columns(),
-            "side": record.side.value,
-            "record_id": record.id,
-            "rule": rule,
-            "key": key.replace("\0", ""),
-        }
-        for record in records
-        for rule, key in record.keys.items()
-    ]
-    if rows:
-        await session.execute(insert(KEYS), rows)
-
-
-async def sharing_keys(session: AsyncSession, scope: Scope, keys: Collection[tuple[int, str]]) -> list[Keyed]:
-    """All unlinked records of both sides that have one of these (rule, key) pairs, with all their keys."""
-    wanted = set(keys)
-    if not wanted:
-        return []
-    by_rule: dict[int, list[str]] = {}
-    for rule, key in sorted(wanted):
-        by_rule.setdefault(rule, []).append(key)
-    found: set[tuple[str, str]] = set()
-    for rule, texts in by_rule.items():
-        query = select(KEYS.c.side, KEYS.c.record_id).where(
-            scope.covers(KEYS), KEYS.c.rule == rule, KEYS.c.key.in_(texts)
-        )
-        found.update((row.side, row.record_id) for row in (await session.execute(query)).all())
-    return await _keyed(session, scope, found)
-
-
-async def _keyed(session: AsyncSession, scope: Scope, records: set[tuple[str, str]]) -> list[Keyed]:
-    keyed: list[Keyed] = []
-    for side in Side:
-        ids = sorted(record_id for owner, record_id in records if owner == side.value)
-        if not ids:
-            continue
-        query = select(KEYS.c.record_id, KEYS.c.rule, KEYS.c.key).where(
-            scope.covers(KEYS), KEYS.c.side == side.value, KEYS.c.record_id.in_(ids)
-        )
-        grouped: dict[str, dict[int, str]] = {}
-        for row in (await session.execute(query)).all():
-            grouped.setdefault(row.record_id, {})[row.rule] = row.key
-        keyed += [Keyed(side, record_id, keys) for record_id, keys in grouped.items()]
-    return keyed
+    mine = (scope.covers(UNLINKED), UNLINKED.c.side == side.value, UNLINKED.c.record_id.in_(list(ids)))
+    await session.execute(delete(UNLINKED).where(*mine))
+    await match_keys.forget(session, scope, side, ids)

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from store.links import KEYS, LINKS, UNLINKED
+from store.links import LINKS, UNLINKED
+from store.match_keys import KEYS
 
 PARTED = "parted"
 """The rule of a tombstone that a filter has made. Neither record is matched or created again while one is outside."""

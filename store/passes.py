@@ -163,6 +163,14 @@ async def has_cursors(session: AsyncSession, scope: Scope) -> bool:
     return len((await session.execute(query)).all()) == len(Side)
 
 
+async def last_version(session: AsyncSession, scope: Scope) -> int | None:
+    """The config version of the last completed pass that read the sides (not only the inbox)."""
+    reading_pass = (PASSES.c.state == "completed") & PASSES.c.mode.in_(["incremental", "full"])
+    mine = (PASSES.c.integration_id == scope.integration_id) & (PASSES.c.entity == scope.entity.value)
+    query = select(PASSES.c.config_version).where(mine, reading_pass).order_by(PASSES.c.completed_at.desc()).limit(1)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
 async def move_cursors(
     session: AsyncSession, scope: Scope, pass_id: str, sides: Collection[Side], at: datetime
 ) -> None:

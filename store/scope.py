@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Table
+from sqlalchemy import FromClause, Table
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import SQLModel
 
@@ -18,7 +18,7 @@ class Scope:
     integration_id: str
     entity: Entity
 
-    def covers(self, table: Table) -> ColumnElement[bool]:
+    def covers(self, table: FromClause) -> ColumnElement[bool]:
         """The condition that keeps a query inside this scope."""
         return (table.c.integration_id == self.integration_id) & (table.c.entity == self.entity.value)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.enums import MatchType, Normalize
-from core.matching import Ambiguity, Keyed, keys_of, match
+from core.matching import MARKER, Ambiguity, Keyed, keys_of, match
 from core.plan import MatchPlan, MatchRulePlan
 from core.records import Entity, Record, Side
 from core.values import Value
@@ -78,6 +79,45 @@ def test_i2_several_sources_with_one_key_wait_too() -> None:
     assert {item.id for item in outcome.ambiguous} == {"a1", "a2", "e1"}
 
 
+def marked(side: Side, record_id: str, marker: str, *keys: str | None) -> Keyed:
+    """A record that says which one it belongs to."""
+    return replace(keyed(side, record_id, *keys), marker=marker)
+
+
+def test_a_marker_on_either_side_comes_before_all_rules() -> None:
+    records = [
+        keyed(A, "a1", "same"),
+        marked(E, "e1", "a1", "other"),
+        keyed(E, "e2", "same"),
+        marked(A, "a2", "e3"),
+        keyed(E, "e3"),
+    ]
+    outcome = match(records, 1)
+    assert outcome.pairs == [("a1", "e1", MARKER), ("a2", "e3", MARKER)]
+    assert outcome.ambiguous == []
+
+
+def test_i2_a_copied_marker_is_never_a_guess() -> None:
+    outcome = match([keyed(A, "a1", "x"), marked(E, "e1", "a1", "x"), marked(E, "e2", "a1")], 1)
+    assert outcome.pairs == []
+    assert outcome.ambiguous == [
+        Ambiguity(A, "a1", ("e1", "e2"), MARKER),
+        Ambiguity(E, "e1", ("a1",), MARKER),
+        Ambiguity(E, "e2", ("a1",), MARKER),
+    ]
+
+
+def test_i2_markers_that_contradict_each_other_wait_for_a_person() -> None:
+    outcome = match([marked(A, "a1", "e1"), keyed(E, "e1"), marked(E, "e2", "a1")], 1)
+    assert outcome.pairs == []
+    assert {item.id for item in outcome.ambiguous} == {"a1", "e1", "e2"}
+
+
+def test_markers_that_name_each_other_are_one_claim_and_a_stale_one_says_nothing() -> None:
+    records = [marked(A, "a1", "e1"), marked(E, "e1", "a1"), marked(E, "e2", "gone", "k"), keyed(A, "a2", "k")]
+    assert match(records, 1).pairs == [("a1", "e1", MARKER), ("a2", "e2", 0)]
+
+
 def test_doubles_on_one_side_alone_are_no_match() -> None:
     outcome = match([keyed(A, "a1", "x"), keyed(A, "a2", "x")], 1)
     assert (outcome.pairs, outcome.ambiguous) == ([], [])
@@ -100,11 +140,16 @@ def test_i2_a_record_that_could_be_one_of_the_ambiguous_is_not_created_on_a_gues
 KEYS = st.one_of(st.none(), st.sampled_from("wxyz"))
 
 
+def markers_of(side: Side) -> st.SearchStrategy[str | None]:
+    """Mostly none, else the id of a record of the other side, there or not."""
+    return st.one_of(st.none(), st.none(), st.integers(0, 9).map(lambda index: f"{side.other.value}{index}"))
+
+
 @st.composite
 def crowds(draw: st.DrawFn) -> list[Keyed]:
     """Up to eight records of each side with two keys each."""
     return [
-        keyed(side, f"{side.value}{index}", draw(KEYS), draw(KEYS))
+        replace(keyed(side, f"{side.value}{index}", draw(KEYS), draw(KEYS)), marker=draw(markers_of(side)))
         for side in Side
         for index in range(draw(st.integers(0, 8)))
     ]
@@ -123,7 +168,10 @@ def test_i12_the_order_of_the_records_does_not_matter(records: list[Keyed], rand
 def test_i2_a_pair_is_the_only_hit_of_its_rule(records: list[Keyed]) -> None:
     outcome = match(records, 2)
     by_id = {item.id: item for item in records}
-    done: list[str] = []
+    done = [record_id for pair in outcome.pairs if pair[2] == MARKER for record_id in pair[:2]]
+    for ours, theirs, _ in (pair for pair in outcome.pairs if pair[2] == MARKER):
+        claimants = {item.id for item in records if item.marker == ours} | {by_id[ours].marker or theirs}
+        assert claimants & by_id.keys() == {theirs}
     for rule in range(2):
         pairs = [pair for pair in outcome.pairs if pair[2] == rule]
         for ours, theirs, _ in pairs:

@@ -30,16 +30,25 @@ def theirs(record_id: str, email: str, name: str) -> Keyed:
 
 def test_reasons_say_what_is_alike_the_strongest_first() -> None:
     one = likeness(
-        {1: "ap@borealis.example", 2: "borealis freight"}, {1: "it@borealis.example", 2: "borealis fright"}, PLAN
+        ours("a1", "ap@borealis.example", "borealis freight"),
+        theirs("e1", "it@borealis.example", "borealis fright"),
+        PLAN,
     )
     assert one.reasons == ("name 96 % similar", "same domain")
     assert 0.8 < one.score < 1
-    assert likeness({1: "ap@x.example"}, {1: "ap@x.example"}, PLAN).reasons == ("same email",)
-    assert likeness({0: "cus_1"}, {0: "cus_1"}, PLAN).reasons == ("carries its id",)
+    assert likeness(ours("a1", "ap@x.example", "acme"), theirs("e1", "ap@x.example", "zenith"), PLAN).reasons == (
+        "same email",
+    )
+
+
+def test_a_marker_is_a_reason() -> None:
+    marked = Keyed(Side.EXTERNAL, "e1", {}, marker="a1")
+    assert likeness(Keyed(Side.ALGUNA, "a1", {}), marked, PLAN).reasons == ("carries this record's id",)
+    assert likeness(marked, Keyed(Side.ALGUNA, "a1", {}), PLAN).reasons == ("named by this record's marker",)
 
 
 def test_an_address_at_a_free_mail_host_says_nothing() -> None:
-    assert likeness({1: "ann@gmail.com"}, {1: "bob@gmail.com"}, PLAN).score == 0
+    assert likeness(ours("a1", "ann@gmail.com", "a"), theirs("e1", "bob@gmail.com", "b"), PLAN).score == 0
 
 
 def test_proposals_are_the_most_alike_best_first() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.dev_server import start_dev_server
+from tests.engine.inproc import Passes, make_passes
 from tests.engine.world import Sandboxes, World, make_world
 from tests.ports import free_port
 
@@ -37,3 +38,26 @@ async def world(tmp_path: Path, temporal_address: str, boxes: Sandboxes) -> Asyn
     made = await make_world(tmp_path, temporal_address, boxes, heartbeat_seconds=3, chunk_size=100)
     yield made
     await made.close()
+
+
+@pytest.fixture(scope="session")
+def running_boxes() -> Iterator[Sandboxes]:
+    """Both sandboxes, started once for all tests that carry out passes themselves."""
+    boxes = Sandboxes()
+    asyncio.run(boxes.start())
+    yield boxes
+    asyncio.run(boxes.stop())
+
+
+@pytest.fixture
+async def passes(tmp_path: Path, running_boxes: Sandboxes) -> AsyncIterator[Passes]:
+    """A connected service without Temporal. Its chunks hold one record each, so that nothing hangs on their borders."""
+    boxes = running_boxes.again()
+    for system in ("alguna", "salesforce"):
+        await boxes.control(system, "POST", "reset", {})
+        await boxes.control(system, "POST", "limits", {"enabled": False})
+    await boxes.clear_calls()
+    made = await make_passes(tmp_path, boxes, chunk_size=1)
+    yield made
+    await made.close()
+    await boxes.http.aclose()

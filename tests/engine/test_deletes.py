@@ -118,10 +118,10 @@ async def test_i2_a_record_that_a_person_makes_again_is_a_question_and_no_second
         await world.sync()
         assert len(await world.boxes.records("alguna", "accounts")) == 3
         (question,) = await questions(world)
-        assert (question.kind, question.external_id, question.candidates) == (
+        assert (question.kind, question.external_id, [one["algunaId"] for one in question.candidates]) == (
             "match",
             again["Id"],
-            [{"algunaId": ours}],
+            [ours],
         )
         await answer(world, question, {"resolution": "link", "algunaId": ours})
         await world.sync()

@@ -44,13 +44,17 @@ ROOT = Path(__file__).parents[2]
 class Sandboxes:
     """Both sandboxes, reached as a person would: by their control API."""
 
-    def __init__(self) -> None:
-        self.alguna = SandboxThread("alguna")
-        self.salesforce = SandboxThread("salesforce")
+    def __init__(self, alguna: SandboxThread | None = None, salesforce: SandboxThread | None = None) -> None:
+        self.alguna = alguna or SandboxThread("alguna")
+        self.salesforce = salesforce or SandboxThread("salesforce")
         self.http = httpx.AsyncClient(timeout=60, trust_env=False)
 
     async def start(self) -> None:
         await asyncio.gather(*(asyncio.to_thread(box.start) for box in (self.alguna, self.salesforce)))
+
+    def again(self) -> Sandboxes:
+        """The same sandboxes, with a client of the event loop that is running now."""
+        return Sandboxes(self.alguna, self.salesforce)
 
     async def stop(self) -> None:
         await self.http.aclose()
