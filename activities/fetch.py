@@ -19,6 +19,7 @@ from activities.intake import take_in
 from activities.merges import follow_merges
 from activities.resting import show_resting, take_up_again
 from activities.settle import settle
+from activities.versions import adopt_version
 from connectors.protocols import FetchRequest, Page
 from core.records import PARENT_OF, Entity, Side
 from store import passes, staging, writes
@@ -40,6 +41,7 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     async with engine.db.transaction() as session:
         await staging.release_older(session, context.scope, ref.pass_id)
         await writes.supersede_older(session, context.scope, ref.pass_id)
+    await adopt_version(engine, context)
     await take_up_again(engine, context)
     await take_inbox(engine, context)
     await _unpark(engine, context)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.records import Entity, Side
@@ -87,6 +87,13 @@ async def revive(session: AsyncSession, pass_id: str, fields: AbstractSet[str]) 
             known.mode = "full"
         session.add(known)
     return known
+
+
+async def last_version(session: AsyncSession, scope: Scope) -> int | None:
+    """The newest version of the configuration under which a pass of the entity was completed."""
+    query = select(func.max(PASSES.c.config_version)).where(scope.covers(PASSES), PASSES.c.state == "completed")
+    found = (await session.execute(query)).scalar_one()
+    return None if found is None else int(found)
 
 
 async def has_read(session: AsyncSession, pass_id: str) -> bool:

@@ -1,0 +1,36 @@
+"""The first pass under a new version of the configuration: what is known under the old one is kept only where it holds.
+
+A mapping that now leads to another field has no common past there: compared with the old field's value, the new one
+would look cleared or edited, and would be carried over (I3).
+"""
+
+from __future__ import annotations
+
+from activities.engine import Engine, PassContext
+from core.changes import remapped_fields
+from core.config import IntegrationConfig
+from store import passes, resting
+from store.scope import Scope
+
+BATCH = 1_000
+
+
+async def adopt_version(engine: Engine, context: PassContext) -> None:
+    """Before a pass reads: forget the bases of fields that are mapped to another field than at the last pass."""
+    of = context.ref
+    async with engine.db.session() as session:
+        if await passes.has_read(session, of.pass_id):
+            return
+        last = await passes.last_version(session, Scope(of.integration_id, of.entity))
+    if last is None or last == context.config_version:
+        return
+    before = await engine.configs.at(of.integration_id, last)
+    if before is None:
+        return
+    moved = remapped_fields(IntegrationConfig.model_validate(before), context.config, of.entity)
+    last_id = 0
+    while moved:
+        async with engine.db.transaction() as session:
+            last_id = await resting.forget_bases(session, context.scope, moved, last_id, BATCH)
+        if not last_id:
+            return
