@@ -21,7 +21,7 @@ async def adopt_version(engine: Engine, context: PassContext) -> None:
     async with engine.db.session() as session:
         if await passes.has_read(session, of.pass_id):
             return
-        last = await passes.last_version(session, Scope(of.integration_id, of.entity))
+        last = await passes.last_adopted_version(session, Scope(of.integration_id, of.entity))
     if last is None or last == context.config_version:
         return
     before = await engine.configs.at(of.integration_id, last)

@@ -89,7 +89,7 @@ async def revive(session: AsyncSession, pass_id: str, fields: AbstractSet[str]) 
     return known
 
 
-async def last_version(session: AsyncSession, scope: Scope) -> int | None:
+async def last_adopted_version(session: AsyncSession, scope: Scope) -> int | None:
     """The newest version of the configuration under which a pass of the entity was completed."""
     query = select(func.max(PASSES.c.config_version)).where(scope.covers(PASSES), PASSES.c.state == "completed")
     found = (await session.execute(query)).scalar_one()
