@@ -20,7 +20,7 @@ FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.
 	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-model check bench clean lock
+.PHONY: test-fuzz help install demo up test test-model check bench clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -53,6 +53,9 @@ test: install ## run the tests (ARGS="tests/core -k merge" runs some, JOBS=1 run
 
 test-model: install ## search 2,000 random histories for a broken promise (MODEL_EXAMPLES=100, MODEL_SEED=7 to repeat)
 	@MODEL_EXAMPLES=$${MODEL_EXAMPLES:-2000} $(BIN)/python -m pytest -q tests/model/test_model.py $(ARGS)
+
+test-fuzz: install ## try every call of the API with many odd inputs (EXAMPLES=200)
+	@EXTERNAL_SYNC_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 check: install ## lint, format, types, import rules, compose file, docs
 	@$(BIN)/ruff check .

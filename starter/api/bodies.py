@@ -105,6 +105,9 @@ class Backfill(_Model):
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
+        # Temporal cannot carry the years at the ends of the calendar.
+        if not all(2000 <= at.year < 2200 for at in (self.begin, self.end)):
+            raise ValueError("`from` and `to` must lie between the years 2000 and 2200")
         if not timedelta(0) < self.end - self.begin <= timedelta(days=31):
             raise ValueError("`to` must come after `from`, by at most 31 days")
         return self

@@ -18,6 +18,7 @@ BEARER = HTTPBearer(auto_error=False, scheme_name="API key")
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": description}
     for status, description in {
+        400: "Cannot be read",
         401: "Without a valid key",
         403: "The key's scope is too narrow",
         404: "No such thing",
