@@ -21,11 +21,13 @@ STARTS_AT_ONCE = 50
 
 
 async def announce_conflicts(engine: Engine, context: PassContext) -> None:
-    """Start a ConflictResolution workflow for each open conflict that has none. A dry run asks nobody."""
+    """Start a workflow for each open conflict that has none, and end those of ended ones. A dry run asks nobody."""
     if context.ref.dry_run:
         return
     async with engine.db.session() as session:
         waiting = await conflicts.unannounced(session, context.scope)
+        ended = await conflicts.ended(session, context.scope)
+    await wake_conflicts(engine, context, ended)
     if not waiting:
         return
     ids = [row.id for row in waiting if row.id is not None]
@@ -65,10 +67,16 @@ async def wake_conflicts(engine: Engine, context: PassContext, conflict_ids: Col
     """Tell the workflows of ended conflicts to look at the store. A dry run ends none."""
     if context.ref.dry_run:
         return
-    for conflict_id in conflict_ids:
-        workflow_id = names.conflict_workflow_id(context.ref.integration_id, context.ref.entity, conflict_id)
-        try:
-            await engine.temporal.get_workflow_handle(workflow_id).signal(names.WAKE)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
+    for some in chunked(list(conflict_ids), STARTS_AT_ONCE):
+        await asyncio.gather(*(_wake(engine, context, conflict_id) for conflict_id in some))
+        async with engine.db.transaction() as session:
+            await conflicts.told(session, some)
+
+
+async def _wake(engine: Engine, context: PassContext, conflict_id: int) -> None:
+    workflow_id = names.conflict_workflow_id(context.ref.integration_id, context.ref.entity, conflict_id)
+    try:
+        await engine.temporal.get_workflow_handle(workflow_id).signal(names.WAKE)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise

@@ -86,6 +86,8 @@ async def store_effects(
         await links.tombstone(session, left, "archived: outside a filter", gone=side, recreate=True)
         anew = [link_id for link_id, gone in effects.recreate if gone is side]
         await links.tombstone(session, anew, "gone; to be made anew", gone=side, recreate=True)
+    parted = [str(link_id) for link_id, _ in (*effects.gone, *effects.left, *effects.recreate)]
+    await conflicts.close(session, scope, "fields", parted, "closed")
     await _remember(session, context, effects)
     await _restage(session, context, effects)
     await errors.open_errors(session, scope, run_id, effects.failed, at)

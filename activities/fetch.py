@@ -17,12 +17,13 @@ from activities.engine import Engine, PassContext
 from activities.inbox import take_inbox
 from activities.intake import take_in
 from activities.merges import follow_merges
+from activities.reconsider import look_again
 from activities.resting import show_resting, take_up_again
 from activities.settle import settle
 from activities.versions import adopt_version
 from connectors.protocols import FetchRequest, Page
 from core.records import PARENT_OF, Entity, Side
-from store import passes, staging, writes
+from store import errors, passes, staging, writes
 from store.passes import Tally
 from store.scope import Scope
 from store.tables.runs import Pass
@@ -43,6 +44,7 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
         await writes.supersede_older(session, context.scope, ref.pass_id)
     await adopt_version(engine, context)
     await take_up_again(engine, context)
+    await look_again(engine, context)
     await take_inbox(engine, context)
     await _unpark(engine, context)
     more = ref.mode is not Mode.INBOX and await _read_sides(engine, context)
@@ -221,6 +223,7 @@ async def _close(engine: Engine, context: PassContext) -> None:
     async with engine.db.transaction() as session:
         at = utc_now()
         await show_resting(session, context, at)
+        await errors.settle_retries(session, context.scope)
         # What may not flow now stays unread, so that the next pass in both directions finds it.
         read = [side for side in Side if context.reaches(side.other)]
         await passes.move_cursors(session, context.scope, context.ref.pass_id, read, at)

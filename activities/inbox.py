@@ -11,6 +11,7 @@ from activities.announce import wake_conflicts
 from activities.engine import Engine, PassContext
 from activities.intake import take_in
 from activities.reading import deleted, read_records
+from activities.reconsider import close_for_gone
 from core.records import Side
 from store import events, links, passes, staging
 from store.types import utc_now
@@ -61,6 +62,8 @@ async def _take_some(engine: Engine, context: PassContext) -> int | None:
             await passes.add_counts(session, pass_id, intake.tally)
             staged += taken.staged + intake.staged
             closed += taken.closed + intake.closed
+            missing = sorted(item.record_id for item in asked if item.side is side and item.record_id not in records)
+            closed += await close_for_gone(session, context, side, missing)
         await staging.done_inbox(session, scope, pass_id)
     await wake_conflicts(engine, context, closed)
     return staged

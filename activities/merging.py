@@ -32,7 +32,10 @@ from store.writes import Planned, operation_key
 def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
     """Merge one linked record."""
     link = pair.link
-    if rests(context, decided, pair) or _decide_deleted(context, decided, pair):
+    if rests(context, decided, pair):
+        return
+    if _decide_deleted(context, decided, pair):
+        _end_deleted(decided, pair)
         return
     views = {side: _view(link, side, pair.staged.get(side)) for side in Side}
     if pair.decision is not None and context.ref.direction is not None:
@@ -102,6 +105,16 @@ def _decide_deleted(context: PassContext, decided: Decided, pair: Pair) -> bool:
         del pair.staged[side]
         decided.endings.append(_ending(link, side.other, "skipped", f"deleted on the {side} side, which is ignored"))
     return False
+
+
+def _end_deleted(decided: Decided, pair: Pair) -> None:
+    """Nothing is asked of a pair any more of which a record is deleted, and none of its errors can be mended."""
+    link = pair.link
+    decided.untroubled.append(str(link.id))
+    for side in Side:
+        decided.agreed[side.other].append(link.id_on(side))
+    reason = "its partner is deleted"
+    decided.endings += [_ending(link, side.other, "skipped", reason) for side in pair.staged]
 
 
 def _view(link: LinkState, side: Side, staged: StagedRecord | None) -> SideView:

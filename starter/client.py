@@ -216,16 +216,17 @@ class Client:
         found = self.pages(f"{_of(name)}/sync-errors", {"status": status, "type": kind, "entity": entity})
         return list(found)
 
-    def retry_errors(
-        self, name: str, error_ids: Sequence[str] | None = None, kinds: Sequence[str] | None = None
-    ) -> Started:
-        """Try records with errors again: those named, those of the types, or all open ones."""
-        body = {"errorIds": list(error_ids) if error_ids else None, "types": list(kinds) if kinds else None}
-        return cast(Started, self.call("POST", f"{_of(name)}/sync-errors/retry", body))
+    def error_groups(self, name: str, *, status: str | None = "open", entity: str | None = None) -> list[JsonObject]:
+        """Return the root causes of errors, those of most records first."""
+        return list(self.pages(f"{_of(name)}/sync-errors/groups", {"status": status, "entity": entity}))
 
-    def ignore_error(self, name: str, error_id: str, reason: str) -> Any:
-        """Close an error without syncing its record."""
-        return self.call("POST", f"{_of(name)}/sync-errors/{quote(error_id, safe='')}/ignore", {"reason": reason})
+    def retry_errors(self, name: str, **chosen: object) -> Started:
+        """Try records with errors again: `errorIds`, `types`, `groups`, of a `syncId`, or all open ones."""
+        return cast(Started, self.call("POST", f"{_of(name)}/sync-errors/retry", chosen))
+
+    def ignore_errors(self, name: str, reason: str, **chosen: object) -> JsonObject:
+        """Close errors without syncing their records, chosen as in `retry_errors`."""
+        return cast(JsonObject, self.call("POST", f"{_of(name)}/sync-errors/ignore", {**chosen, "reason": reason}))
 
     def conflicts(self, name: str, *, status: str | None = "open", entity: str | None = None) -> list[Conflict]:
         """Return the conflicts."""
@@ -238,6 +239,14 @@ class Client:
     def resolve_conflict(self, name: str, conflict_id: str, decision: JsonObject) -> Any:
         """Hand in a person's decision; `decision` holds the version it answers."""
         return self.call("POST", f"{_of(name)}/conflicts/{quote(conflict_id, safe='')}/resolve", decision)
+
+    def resolve_conflicts(self, name: str, wish: JsonObject) -> JsonObject:
+        """Decide all open conflicts that fit a filter."""
+        return cast(JsonObject, self.call("POST", f"{_of(name)}/conflicts/resolve", wish))
+
+    def conflict_summary(self, name: str, days: int) -> JsonObject:
+        """Return what waits, and what rules and people decided in the last days."""
+        return cast(JsonObject, self.call("GET", f"{_of(name)}/conflicts/summary", params={"days": days}))
 
     def links(self, name: str, entity: str) -> list[Link]:
         """Return all links of an entity."""

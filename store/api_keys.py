@@ -52,6 +52,14 @@ class ApiKeys:
                 await session.execute(update(ApiKeyRow).where(col(ApiKeyRow.id) == row.id).values(used_at=utc_now()))
         return AccessScope.of(row.scope)
 
+    async def name_of(self, token: str) -> str | None:
+        """Return a live key's name, by which what was done with it is remembered."""
+        query = select(col(ApiKeyRow.name)).where(
+            col(ApiKeyRow.hash) == _hash(token), col(ApiKeyRow.revoked_at).is_(None)
+        )
+        async with self._db.session() as session:
+            return (await session.execute(query)).scalars().first()
+
     async def list(self, *, limit: int, offset: int) -> tuple[Sequence[ApiKeyRow], int]:
         """Return some keys, newest first, and how many there are; revoked ones too."""
         query = select(ApiKeyRow).order_by(col(ApiKeyRow.created_at).desc(), col(ApiKeyRow.id))

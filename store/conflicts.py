@@ -96,6 +96,37 @@ async def decide(session: AsyncSession, conflict_id: int, version: int, decision
     return (await session.execute(answered.returning(CONFLICTS.c.id))).first() is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Open conflicts of one kind and some entities; with `field`, those that ask for this Alguna field."""
+
+    integration_id: str
+    kind: str
+    entities: Sequence[str]
+    field: str | None = None
+
+
+async def fitting(session: AsyncSession, wanted: Filter, limit: int) -> tuple[list[ConflictRow], int]:
+    """The oldest `limit` open conflicts that fit, and how many there are."""
+    query = (
+        select(ConflictRow)
+        .where(
+            CONFLICTS.c.integration_id == wanted.integration_id,
+            CONFLICTS.c.kind == wanted.kind,
+            CONFLICTS.c.entity.in_(list(wanted.entities)),
+            CONFLICTS.c.status == "open",
+        )
+        .order_by(CONFLICTS.c.id)
+    )
+    found, total = list[ConflictRow](), 0
+    async for row in await session.stream_scalars(query):
+        if wanted.field is None or any(item["algunaField"] == wanted.field for item in row.fields):
+            total += 1
+            if len(found) < limit:
+                found.append(row)
+    return found, total
+
+
 async def take_back(session: AsyncSession, conflict_id: int, version: int) -> None:
     """Undo `decide`, because nobody could be told of the answer."""
     answered = (CONFLICTS.c.id == conflict_id, CONFLICTS.c.version == version, CONFLICTS.c.status == "resolving")
@@ -137,6 +168,36 @@ async def carried_out(session: AsyncSession, scope: Scope, link_ids: Collection[
     """End the decided conflicts of links whose writes are done. Returns their ids."""
     decided = await decisions(session, scope, "fields", [str(link_id) for link_id in link_ids])
     return await close(session, scope, "fields", list(decided), "resolved")
+
+
+async def moot(session: AsyncSession, scope: Scope, askable: Collection[str]) -> list[ConflictRow]:
+    """Open conflicts that ask for a field which is not for a person to decide any more (`askable` are those that are).
+
+    A mapping was taken away, or a rule decides now: their records are merged anew.
+    """
+    query = select(ConflictRow).where(
+        scope.covers(CONFLICTS), CONFLICTS.c.kind == "fields", CONFLICTS.c.status == "open"
+    )
+    found = []
+    async for row in await session.stream_scalars(query):
+        if any(item["algunaField"] not in askable for item in row.fields):
+            found.append(row)
+    return found
+
+
+async def ended(session: AsyncSession, scope: Scope) -> list[int]:
+    """Conflicts that have ended, and whose workflow is not known to have been told."""
+    query = select(CONFLICTS.c.id).where(
+        scope.covers(CONFLICTS), CONFLICTS.c.status.not_in(LIVE), CONFLICTS.c.announced.is_(True)
+    )
+    return [row.id for row in (await session.execute(query)).all()]
+
+
+async def told(session: AsyncSession, ids: Collection[int]) -> None:
+    """Note that the workflows of these conflicts know of their end."""
+    await session.execute(
+        update(CONFLICTS).where(CONFLICTS.c.id.in_(list(ids)), CONFLICTS.c.status.not_in(LIVE)).values(announced=False)
+    )
 
 
 async def unannounced(session: AsyncSession, scope: Scope) -> list[ConflictRow]:

@@ -149,6 +149,22 @@ class ResolveConflict(_Model):
     alguna_id: Text | None = None
 
 
+class ConflictFilter(_Model):
+    """Which conflicts are meant; `field` is the Alguna field, and then only this field of each is decided."""
+
+    entity: Entity | None = None
+    field: Text | None = None
+    kind: Literal["fields", "match"] | None = None
+
+
+class ResolveConflicts(_Model):
+    """One answer to many conflicts: whose value counts (`latest`: the later edit's), or what becomes of matches."""
+
+    filter: ConflictFilter = Field(default_factory=ConflictFilter)
+    resolution: Literal["alguna", "external", "latest", "create", "skip"]
+    dry_run: bool = False
+
+
 class SetLink(_Model):
     """The partner of an Alguna record."""
 
@@ -201,6 +217,12 @@ class ConflictsQuery(ListQuery):
     status: Literal["open", "resolving", "resolved", "closed"] | None = None
     entity: Entity | None = None
     kind: Literal["fields", "match", "deletions"] | None = None
+
+
+class SummaryQuery(_Model):
+    """How far back decisions are counted."""
+
+    days: int = Field(default=30, ge=1, le=366)
 
 
 class LinksQuery(ListQuery):

@@ -52,3 +52,12 @@ Named = Annotated[Integration, Depends(_named)]
 
 Remembered = Annotated[Integration, Depends(_remembered)]
 """As `Named`, but a deleted one is found by its id too, because its history stays."""
+
+
+async def _caller(request: Request, backend: Served) -> str:
+    token = request.headers.get("authorization", "").partition(" ")[2].strip()
+    return await backend.api_keys.name_of(token) or "the settings' key"
+
+
+Caller = Annotated[str, Depends(_caller)]
+"""Who calls: the name of the key, for what must be remembered of a person's decision."""

@@ -10,7 +10,18 @@ from contextlib import suppress
 import typer
 
 from starter.children import PartFailedError
-from starter.cli import configuration, connections, deletions, doctor, keys, problems, processes, runs, schedules
+from starter.cli import (
+    configuration,
+    connections,
+    deletions,
+    doctor,
+    keys,
+    problems,
+    processes,
+    record_errors,
+    runs,
+    schedules,
+)
 from starter.cli.output import describe, is_terminal, warn
 from starter.cli.session import CommandError
 from starter.client import ApiError, UnreachableError
@@ -48,7 +59,7 @@ for _panel, _commands in {
 app.add_typer(configuration.config, name="config", rich_help_panel=_SET_UP)
 app.add_typer(keys.keys, name="keys", rich_help_panel=_SET_UP)
 app.add_typer(schedules.schedule, name="schedule", rich_help_panel=_DAY_TO_DAY)
-app.add_typer(problems.errors, name="errors", rich_help_panel=_DAY_TO_DAY)
+app.add_typer(record_errors.errors, name="errors", rich_help_panel=_DAY_TO_DAY)
 app.add_typer(problems.conflicts, name="conflicts", rich_help_panel=_DAY_TO_DAY)
 app.add_typer(deletions.deletions, name="deletions", rich_help_panel=_DAY_TO_DAY)
 

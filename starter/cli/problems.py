@@ -1,8 +1,9 @@
-"""The commands about what needs a person: record errors and conflicts; and links."""
+"""The commands about conflicts that wait for a person; and links."""
 
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -23,92 +24,39 @@ from starter.cli.session import (
 )
 from starter.shapes import Conflict, ConflictField, Link
 
-errors = typer.Typer(cls=ListFirst, help="Records that could not be synced: list (the default), retry, ignore.")
 conflicts = typer.Typer(cls=ListFirst, help="Conflicts that wait for a person: list (the default), show, resolve.")
+
+
+class Take(StrEnum):
+    """Whose value counts in many conflicts, or what becomes of matches."""
+
+    ALGUNA = "alguna"
+    EXTERNAL = "external"
+    LATEST = "latest"
+    CREATE = "create"
+    SKIP = "skip"
+
 
 ConflictId = Annotated[str, typer.Argument(metavar="CONFLICT", help="Id of the conflict.")]
 Status = Annotated[str, typer.Option("--status", help="Only those with this status; `all` shows every one.")]
 
 
-@errors.command("list")
-def list_errors(
-    integration: SomeIntegration = None,
-    entity: OneEntity = None,
-    kind: Annotated[str | None, typer.Option("--type", help="Only errors of this type.")] = None,
-    status: Status = "open",
-    as_json: AsJson = False,
-) -> None:
-    """List record errors with what resolves them."""
-    wanted = None if status == "all" else status
-    with open_client() as client:
-        found = [
-            (name, error)
-            for name in chosen_or_all(client, integration)
-            for error in client.errors(name, status=wanted, kind=kind, entity=entity.value if entity else None)
-        ]
-    if as_json:
-        show_json([error for _, error in found])
-        return
-    columns = ["id", "integration", "entity", "record", "type", "field", "status", "message", "what helps"]
-    rows = [
-        [
-            error["id"],
-            name,
-            error.get("entity"),
-            error.get("algunaId") or error.get("externalId"),
-            error.get("type"),
-            error.get("field"),
-            error.get("status"),
-            error.get("message"),
-            error.get("hint"),
-        ]
-        for name, error in found
-    ]
-    show_table(columns, rows, empty="No record errors.")
-    if rows:
-        say("Try again with: external-sync errors retry [ID…]")
-
-
-@errors.command("retry")
-def retry_errors(
-    error_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]…", help="Which; all open ones if none.")
-    ] = None,
-    integration: SomeIntegration = None,
-    kind: Annotated[
-        list[str] | None, typer.Option("--type", help="Only errors of this type (may be repeated).")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Try records with errors again, after what was wrong is put right."""
-    with open_client() as client:
-        started = client.retry_errors(choose(client, integration), error_ids, kind)
-    if as_json:
-        show_json(started)
-    elif started.get("retried"):
-        say(f"Trying {started['retried']} again in {started.get('syncId')}: external-sync history")
-    else:
-        say("No open error to retry.")
-
-
-@errors.command("ignore")
-def ignore_error(
-    error_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the error.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept.")],
-    integration: SomeIntegration = None,
-    as_json: AsJson = False,
-) -> None:
-    """Close an error without syncing its record."""
-    with open_client() as client:
-        result = client.ignore_error(choose(client, integration), error_id, reason)
-    show_json(result) if as_json else say(f"Ignored {error_id}.")
-
-
 @conflicts.command("list")
 def list_conflicts(
-    integration: SomeIntegration = None, entity: OneEntity = None, status: Status = "open", as_json: AsJson = False
+    integration: SomeIntegration = None,
+    entity: OneEntity = None,
+    status: Status = "open",
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Counts by field and rule instead: what waits, what was decided.")
+    ] = False,
+    days: Annotated[int, typer.Option(help="With --summary: how far back decisions are counted.")] = 30,
+    as_json: AsJson = False,
 ) -> None:
-    """List conflicts."""
+    """List conflicts, or what became of them by field and rule."""
+    if summary:
+        with open_client() as client:
+            _show_summary(client.conflict_summary(choose(client, integration), days), as_json=as_json)
+        return
     wanted = None if status == "all" else status
     with open_client() as client:
         found = [
@@ -156,7 +104,9 @@ def show_conflict(conflict: ConflictId, integration: SomeIntegration = None, as_
 
 @conflicts.command("resolve")
 def resolve_conflict(
-    conflict: ConflictId,
+    conflict: Annotated[
+        str | None, typer.Argument(metavar="[CONFLICT]", help="Id of the conflict; none with --all.")
+    ] = None,
     use: Annotated[SideName | None, typer.Option(help="Take all fields from this side.")] = None,
     field: Annotated[
         list[str] | None, typer.Option("--field", metavar="FIELD=SIDE", help="Take one field from a side (repeatable).")
@@ -168,16 +118,73 @@ def resolve_conflict(
     link: Annotated[str | None, typer.Option(metavar="ID", help="Match conflict: it is this external record.")] = None,
     create: Annotated[bool, typer.Option("--create", help="Match conflict: create a new record.")] = False,
     skip: Annotated[bool, typer.Option("--skip", help="Match conflict: leave it alone.")] = False,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="Decide all open conflicts that fit --entity and --field.")
+    ] = False,
+    take: Annotated[
+        Take | None, typer.Option(help="With --all: whose value counts, or what becomes of matches.")
+    ] = None,
+    entity: OneEntity = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --all: only say how many it would be.")] = False,
     integration: SomeIntegration = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decide a conflict: by side, field by field, or, for a match, which record it is."""
+    """Decide a conflict: by side, field by field, or, for a match, which record it is; or all that fit at once."""
+    if everyone:
+        if conflict or use or value or link or create or skip or not take or len(field or []) > 1:
+            raise CommandError("--all goes with --take, and where wanted with --entity, one --field and --dry-run")
+        _resolve_all(integration, take, entity, field[0] if field else None, dry_run=dry_run, as_json=as_json)
+        return
+    if conflict is None or take or entity or dry_run:
+        raise CommandError("name one conflict, or decide many with --all --take alguna|external|latest|create|skip")
     decision = decide(use, field or [], value or [], link, create=create, skip=skip)
     with open_client() as client:
         name = choose(client, integration)
         decision["version"] = client.conflict(name, conflict)["version"]
         result = client.resolve_conflict(name, conflict, decision)
     show_json(result) if as_json else say(f"Decided {conflict}. Both sides follow shortly: external-sync history")
+
+
+def _resolve_all(
+    integration: str | None, take: Take, entity: Entity | None, field: str | None, *, dry_run: bool, as_json: bool
+) -> None:
+    """Decide all open conflicts that fit, call by call."""
+    chosen = {"entity": entity.value if entity else None, "field": field}
+    wish = {"filter": chosen, "resolution": take.value, "dryRun": dry_run}
+    answers = []
+    with open_client() as client:
+        name = choose(client, integration)
+        while True:
+            answers.append(client.resolve_conflicts(name, wish))
+            if dry_run or not answers[-1]["decided"] or not answers[-1]["left"]:
+                break
+    if as_json:
+        show_json(answers)
+        return
+    if dry_run:
+        say(f"{answers[0]['matched']} conflicts fit; nothing was decided.")
+        return
+    decided, left = sum(one["decided"] for one in answers), answers[-1]["left"]
+    say(f"Decided {decided} conflicts. Both sides follow shortly: external-sync history")
+    if left:
+        say(f"{left} changed meanwhile and keep waiting: external-sync conflicts")
+
+
+def _show_summary(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        show_json(found)
+        return
+    waiting = [
+        [one["entity"], one["field"] or "(match)", one["count"], moment(one["oldestAt"])] for one in found["open"]
+    ]
+    show_table(["entity", "field", "waiting", "since"], waiting, title="Waiting", empty="No conflict waits.")
+    rows = [
+        [one["entity"], one["field"], one["rule"], one["by"], one["count"], one["algunaWon"], one["externalWon"]]
+        for one in found["decided"]
+    ]
+    columns = ["entity", "field", "rule", "by", "decided", "alguna won", "external won"]
+    title = f"Changed on both sides, and decided in the last {found['days']} days"
+    show_table(columns, rows, title=title, empty=f"Nothing was decided in the last {found['days']} days.")
 
 
 def decide(

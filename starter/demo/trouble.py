@@ -83,7 +83,7 @@ def rejected_value(world: World) -> str:
     check(message in error["message"], f"the error should tell Salesforce's reason, but says: {error['message']}")
     world.say("somebody corrects the name in Alguna, and retries")
     world.alguna.edit("accounts", pair.alguna_id, {"name": f"{pair.name} No. 2"})
-    retried = world.client.retry_errors(INTEGRATION, [error["id"]])
+    retried = world.client.retry_errors(INTEGRATION, errorIds=[error["id"]])
     world.ended(retried["syncId"])
     check_same("the name", f"{pair.name} No. 2", Salesforce=world.crm.account(pair.external_id)["Name"])
     check(not world.client.errors(INTEGRATION), "the error inbox should be empty again")

@@ -10,8 +10,9 @@ from core.records import Entity, Side
 from starter.services.backend import Backend
 from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing
+from starter.services.steering import tell_ended
 from starter.services.systems import connected
-from store import links, listing, staging, views
+from store import conflicts, links, listing, staging, views
 from store.links import NewLink
 from store.scope import Scope
 from store.tables.connections import Integration
@@ -79,6 +80,9 @@ async def remove(backend: Backend, integration: Integration, entity: Entity, alg
         if alguna_id not in found:
             raise Missing(f"there is no active link of {entity.value} {alguna_id} in {integration.id}")
         await links.tombstone(session, [found[alguna_id].id], "unlinked by a person")
+        closed = await conflicts.close(session, scope, "fields", [str(found[alguna_id].id)], "closed")
+    # The next pass wakes those that cannot be reached now.
+    await tell_ended(backend, integration.id, entity, closed)
 
 
 async def _is_linked(backend: Backend, scope: Scope, alguna_id: str, external_id: str) -> bool:

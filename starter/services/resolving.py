@@ -54,8 +54,8 @@ async def find(backend: Backend, integration: Integration, conflict_id: str) -> 
     return row
 
 
-async def resolve(backend: Backend, integration: Integration, conflict_id: str, answer: Answer) -> JsonObject:
-    """Store the decision and tell the conflict's workflow; return the conflict, now `resolving`.
+async def resolve(backend: Backend, integration: Integration, conflict_id: str, answer: Answer, by: str) -> JsonObject:
+    """Store the decision, and `by` whom, and tell the conflict's workflow; return the conflict, now `resolving`.
 
     Raises Clash for an old version or a conflict that is not open, Invalid for an answer that does not fit, Unavailable
     when Temporal cannot be reached (the conflict is open again then).
@@ -74,7 +74,7 @@ async def resolve(backend: Backend, integration: Integration, conflict_id: str, 
     assert row.id is not None
     backend.require_temporal()
     async with backend.db.transaction() as session:
-        decided = await conflicts.decide(session, row.id, answer.version, decision)
+        decided = await conflicts.decide(session, row.id, answer.version, {**decision, "by": by})
     if not decided:
         _check_open(await find(backend, integration, conflict_id), answer)
         raise Clash(f"the conflict {conflict_id} has just changed; read it again")

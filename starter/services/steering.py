@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
+import structlog
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -15,9 +16,12 @@ from core.enums import Direction
 from core.records import Entity
 from starter.labels import search_attributes
 from starter.services.backend import CALL_TIMEOUT, Backend
+from starter.services.refusals import Unavailable
 from store import runs
 from store.tables.connections import Integration
 from store.tables.runs import ConflictRow, Run
+
+log = structlog.get_logger(__name__)
 
 
 async def start_run(backend: Backend, integration: Integration, run: Run) -> None:
@@ -72,6 +76,16 @@ async def tell_decision(backend: Backend, integration: Integration, conflict: Co
         static_summary=f"{entity.value}: conflict {conflict.id} of {integration.id} is decided",
         rpc_timeout=CALL_TIMEOUT,
     )
+
+
+async def tell_ended(backend: Backend, integration_id: str, entity: Entity, conflict_ids: Sequence[int]) -> None:
+    """Let the workflows of ended conflicts look at the store, where Temporal can be reached; else a pass does it."""
+    for conflict_id in conflict_ids:
+        try:
+            await _signal(backend, names.conflict_workflow_id(integration_id, entity, conflict_id), names.WAKE)
+        except (RPCError, Unavailable) as error:
+            log.info("conflict_not_woken", integration=integration_id, conflict=conflict_id, reason=str(error))
+            return
 
 
 async def cancel_workflow(backend: Backend, run: Run, at: datetime) -> None:

@@ -128,12 +128,12 @@ async def ask(world: World, question: Question) -> str:
     return str((await world.call("GET", "/{id}/conflicts?status=open"))["data"][0]["id"])
 
 
-def of_fields() -> Question:
+def of_fields(subject: str = "7") -> Question:
     fields = [
         {"algunaField": name, "externalField": external, "base": "a", "alguna": "b", "external": "c"}
         for name, external in (("name", "Name"), ("email", "Email__c"))
     ]
-    return Question("fields", "7", "cus_1", "001A", fields)
+    return Question("fields", subject, "cus_1", "001A", fields)
 
 
 async def resolve(world: World, conflict_id: str, body: dict[str, Any], status: int = 200) -> Any:
@@ -161,7 +161,7 @@ async def test_a_decision_is_stored_and_the_workflow_told(
     await world.configure(mappings=MAPPINGS)
     conflict_id = await ask(world, of_fields())
     answer = await resolve(world, conflict_id, {"version": 1, **body})
-    assert (answer["status"], answer["decision"]) == ("resolving", {"choices": choices})
+    assert (answer["status"], answer["decision"]) == ("resolving", {"choices": choices, "by": "the settings' key"})
     workflow_id = names.conflict_workflow_id(world.id, Entity.ACCOUNTS, int(conflict_id))
     assert await world.signals(workflow_id) == [names.RESOLVE]
     described = await world.temporal.get_workflow_handle(workflow_id).describe()
@@ -216,7 +216,10 @@ async def test_i3_an_answer_to_older_values_is_refused(world: World) -> None:
 async def test_a_match_is_decided(world: World, side: Side, body: dict[str, Any], stored: dict[str, Any]) -> None:
     await world.configure()
     conflict_id = await ask(world, of_match(side))
-    assert (await resolve(world, conflict_id, {"version": 1, **body}))["decision"] == stored
+    assert (await resolve(world, conflict_id, {"version": 1, **body}))["decision"] == {
+        **stored,
+        "by": "the settings' key",
+    }
 
 
 def of_match(side: Side) -> Question:

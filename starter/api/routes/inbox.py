@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -15,11 +16,14 @@ from starter.api.bodies import (
     IgnoreError,
     IgnoreErrors,
     ResolveConflict,
+    ResolveConflicts,
     RetryErrors,
+    SummaryQuery,
 )
-from starter.api.needs import Named, Remembered, Served
-from starter.services import mending, resolving
-from store import causes, listing, views
+from starter.api.needs import Caller, Named, Remembered, Served
+from starter.services import deciding, mending, resolving
+from store import causes, listing, tuning, views
+from store.types import utc_now
 
 router = APIRouter(prefix="/integrations/{integration}", tags=["errors and conflicts"])
 
@@ -99,6 +103,24 @@ async def list_conflicts(
     return listed([views.conflict(row) for row in part.rows], part.total, query.limit)
 
 
+@router.get("/conflicts/summary", response_model=problem_documents.ConflictSummary)
+async def summarize_conflicts(
+    query: Annotated[SummaryQuery, Query()], integration: Remembered, backend: Served
+) -> Response:
+    """Count what waits, and what rules and people decided of fields that both sides changed, by field."""
+    since = utc_now() - timedelta(days=query.days)
+    async with backend.db.session() as session:
+        found = await tuning.summary(session, integration.id, since)
+    return Json({"days": query.days, **found})
+
+
+@router.post("/conflicts/resolve", response_model=problem_documents.Decided)
+async def resolve_conflicts(body: ResolveConflicts, integration: Named, backend: Served, caller: Caller) -> Response:
+    """Decide all open conflicts that fit, some hundred at a time; each only in the version that was looked at."""
+    wish = deciding.Wish(body.resolution, body.filter.entity, body.filter.field, body.filter.kind, body.dry_run)
+    return Json(await deciding.resolve_many(backend, integration, wish, caller))
+
+
 @router.get("/conflicts/{conflict_id}", response_model=documents.ConflictAnswer)
 async def get_conflict(conflict_id: str, integration: Remembered, backend: Served) -> Response:
     """Show one conflict."""
@@ -106,7 +128,9 @@ async def get_conflict(conflict_id: str, integration: Remembered, backend: Serve
 
 
 @router.post("/conflicts/{conflict_id}/resolve", response_model=documents.ConflictAnswer)
-async def resolve_conflict(conflict_id: str, body: ResolveConflict, integration: Named, backend: Served) -> Response:
+async def resolve_conflict(
+    conflict_id: str, body: ResolveConflict, integration: Named, backend: Served, caller: Caller
+) -> Response:
     """Decide a conflict. The answer to an old version, or to a conflict that is decided already, is refused."""
     answer = resolving.Answer(body.version, body.resolution, body.fields, body.alguna_id, body.external_id)
-    return Json(await resolving.resolve(backend, integration, conflict_id, answer))
+    return Json(await resolving.resolve(backend, integration, conflict_id, answer, caller))
