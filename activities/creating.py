@@ -16,7 +16,9 @@ from core.values import Value
 from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState
+from store.parked import waits_for
 from store.passes import Trail
+from store.scope import Scope
 from store.staging import StagedRecord
 from store.writes import Planned, operation_key
 
@@ -57,7 +59,9 @@ def decide_alone(
         parent = parents.get(record.parent_id)
         if parent is None:
             decided.parked.append(item.row_id)
-            decided.endings.append(_ending(item, "parked", "waits for its account"))
+            scope = Scope(context.scope.integration_id, PARENT_OF[context.ref.entity])
+            why = decided.waits.get((record.side, record.parent_id))
+            decided.endings.append(_ending(item, "parked", waits_for(scope, record.parent_id, why)))
             return
         parent_id = parent.id_on(target)
     _create(context, decided, item, parent_id, tomb.generation + 1 if tomb else 0)

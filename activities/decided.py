@@ -55,6 +55,8 @@ class Decided:
     trails: list[Trail] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     parked: list[int] = field(default_factory=list)
+    waits: dict[tuple[Side, str], str] = field(default_factory=dict)
+    """Why parents have no link, as far as it is known, by their id on the side of their children."""
     unasked: list[str] = field(default_factory=list)
     """Subjects (`side:record id`) of which no match question is open any more."""
     merged: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})

@@ -16,6 +16,7 @@ from activities.deletions import hold_back, look_for_absent
 from activities.engine import Engine, PassContext
 from activities.inbox import take_inbox
 from activities.intake import take_in
+from activities.kinship import settle_kin
 from activities.merges import follow_merges
 from activities.reconsider import look_again
 from activities.resting import show_resting, take_up_again
@@ -233,3 +234,4 @@ async def _close(engine: Engine, context: PassContext) -> None:
             session, context.ref.pass_id, parked=await staging.count_parked(session, context.scope), at=at
         )
     await announce_conflicts(engine, context)
+    await settle_kin(engine, context)

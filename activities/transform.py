@@ -20,7 +20,7 @@ from activities.engine import Engine, PassContext
 from activities.merging import decide_pair
 from core.flips import STOPPED
 from core.records import PARENT_OF, Record, Side
-from store import conflicts, deletions, endings, errors, links, parting, passes, staging, writes
+from store import conflicts, deletions, endings, errors, links, parked, parting, passes, staging, writes
 from store.deletions import Verdict
 from store.links import LinkState
 from store.scope import Scope
@@ -47,7 +47,7 @@ async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
         retried = await errors.retrying(session, context.scope, stopped) if stopped else set()
     parents = await _parents(engine, context, staged)
     buried = await _buried(engine, context, staged)
-    decided = Decided()
+    decided = Decided(waits=await _waits(engine, context, staged, parents))
     read_at = await _read_at(engine, context)
 
     def decide() -> None:
@@ -106,6 +106,24 @@ async def _store_deletions(session: AsyncSession, decided: Decided) -> None:
         for verdict in Verdict:
             kept = [link_id for link_id, lost, said in decided.lost if (lost, said) == (side, verdict)]
             await deletions.note(session, kept, side, verdict)
+
+
+async def _waits(
+    engine: Engine,
+    context: PassContext,
+    staged: Iterable[StagedRecord],
+    linked: Mapping[Side, Mapping[str, LinkState]],
+) -> dict[tuple[Side, str], str]:
+    """Why the parents that have no link have none."""
+    parent, found = PARENT_OF.get(context.ref.entity), dict[tuple[Side, str], str]()
+    if parent is None:
+        return found
+    async with engine.db.session() as session:
+        for side in Side:
+            ids = {one.parent_id for one in _alone(staged) if one.side is side and one.parent_id} - linked[side].keys()
+            reasons = await parked.reasons(session, Scope(context.scope.integration_id, parent), side, ids)
+            found |= {(side, parent_id): why for parent_id, why in reasons.items()}
+    return found
 
 
 async def _buried(

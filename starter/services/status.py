@@ -10,10 +10,10 @@ from temporalio.service import RPCError
 
 from core.config import IntegrationConfig
 from core.errors import NotFound
-from core.records import Entity, Side
+from core.records import PARENT_OF, Entity, Side
 from starter.services.backend import Backend
 from starter.services.refusals import Missing, Unavailable
-from store import listing, views
+from store import listing, parked, views
 from store.budgets import budget_state
 from store.connections import ALGUNA
 from store.overview import EntityOverview, entity_overview, record_overview
@@ -119,6 +119,8 @@ async def record_state(backend: Backend, integration: Integration, entity: Entit
     """Return where one record stands, by its Alguna or external id, with its trail. Raises Missing."""
     async with backend.db.session() as session:
         found = await record_overview(session, Scope(integration.id, entity), record_id)
+        parent = PARENT_OF.get(entity)
+        waits = await parked.reasons_of(session, Scope(integration.id, parent), found.staged) if parent else []
     if not found.known:
         raise Missing(f"nothing is known of {entity.value} {record_id} in {integration.id}")
     link = found.link
@@ -133,6 +135,6 @@ async def record_state(backend: Backend, integration: Integration, entity: Entit
         "base": views.base(link) if link else {},
         "errors": [views.error(row) for row in found.errors],
         "conflicts": [views.conflict(row) for row in found.conflicts],
-        "reason": found.reason,
+        "reason": found.reason or "; ".join(waits) or None,
         "audit": [views.audit(row) for row in found.audit],
     }

@@ -22,7 +22,7 @@ def rules(*given: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 async def customer(world: Passes, name: str, email: str | None = None) -> str:
     """A person makes a customer in Alguna."""
-    contacts = [{"email": email, "is_primary": True}] if email else []
+    contacts = [{"email": email, "last_name": "Post", "is_primary": True}] if email else []
     body = {"name": name, "currency": "EUR", "contacts": contacts}
     made = await world.boxes.control("alguna", "POST", "records/accounts", body)
     return str(made["id"])
