@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     metrics_address: str | None = None
     """Where the worker's Temporal metrics are served for Prometheus, as host:port; nowhere when absent."""
 
+    history_days: int = Field(default=90, ge=0)
+    """How long ended syncs, their records, resolved errors and webhook deliveries are kept; 0: for ever."""
+    audit_days: int = Field(default=730, ge=0)
+    """How long the audit trail is kept; 0: for ever."""
+
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -40,6 +40,13 @@ class BeginConsent(_Model):
     redirect_uri: Text | None = None
 
 
+class Erase(_Model):
+    """The record of which all values are to be forgotten, by its id on either side."""
+
+    entity: Entity
+    record_id: Text
+
+
 class ConsentCode(_Model):
     """What the vendor gave the person to bring back."""
 

@@ -64,6 +64,13 @@ class ScheduleAnswer(Answer):
     missed: int
 
 
+class Erased(Answer):
+    """How many rows were forgotten, by table."""
+
+    ids: list[str]
+    forgotten: dict[str, int]
+
+
 class Finding(Answer):
     """One thing that the doctor looked at; `mend` says what to do."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 import structlog
 import uvicorn
@@ -18,6 +20,7 @@ from starter.api.app import create_app
 from starter.services.backend import Backend, StartFailedError
 from starter.services.receiving import remind
 from starter.services.refusals import Unavailable
+from store.retention import Retention, purge
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +28,7 @@ WAIT_SECONDS = 120.0
 """How long Temporal is waited for at the start."""
 _DRAIN_SECONDS = 20
 _TIDY_SECONDS = 60.0
+_PURGE_SECONDS = 3600.0
 
 
 class _Server(uvicorn.Server):
@@ -84,8 +88,12 @@ async def _start(backend: Backend, server: uvicorn.Server, wait_seconds: float) 
         _stop(server)
         return False
     log.info("api_ready")
+    due = time.monotonic() + _TIDY_SECONDS
     while True:
         await _tidy(backend)
+        if time.monotonic() >= due:
+            due = time.monotonic() + _PURGE_SECONDS
+            await _purge(backend)
         await asyncio.sleep(_TIDY_SECONDS)
 
 
@@ -96,6 +104,18 @@ async def _tidy(backend: Backend) -> None:
         await remind(backend)
     except (SQLAlchemyError, Unavailable):
         log.warning("tidying_failed", exc_info=True)
+
+
+async def _purge(backend: Backend) -> None:
+    """Forget what is older than the settings say. A failure is for the next hour."""
+    days = {"history": backend.settings.history_days, "audit": backend.settings.audit_days}
+    keep = Retention(**{name: timedelta(days=number) if number else None for name, number in days.items()})
+    try:
+        gone = await purge(backend.db, keep)
+    except SQLAlchemyError:
+        log.warning("purge_failed", exc_info=True)
+    else:
+        log.info("history_purged", syncs=gone)
 
 
 async def _result(starting: asyncio.Task[bool]) -> int:

@@ -12,7 +12,7 @@ from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing
 from starter.services.steering import tell_ended
 from starter.services.systems import connected
-from store import conflicts, links, listing, staging, views
+from store import conflicts, links, listing, retention, staging, views
 from store.links import NewLink
 from store.scope import Scope
 from store.tables.connections import Integration
@@ -95,3 +95,16 @@ async def _check_free(scope: Scope, found: dict[str, links.LinkState], wanted: s
     for record_id, link in found.items():
         if link.id_on(side) != wanted and link.gone is not side:
             raise Clash(f"{scope.entity.value} {record_id} is linked with {link.id_on(side)}; remove that link first")
+
+
+async def erase(backend: Backend, integration: Integration, entity: Entity, record_id: str) -> dict[str, Any]:
+    """Forget all values of one record, by its id on either side; return what was forgotten. Raises Missing."""
+    scope = Scope(integration.id, entity)
+    async with backend.db.transaction() as session:
+        link = await listing.find_link(session, scope, alguna_id=record_id)
+        link = link or await listing.find_link(session, scope, external_id=record_id)
+        ids = [record_id] if link is None else [link.alguna_id, link.external_id]
+        forgotten = await retention.erase(session, scope, ids)
+    if not forgotten:
+        raise Missing(f"nothing is known of {entity.value} {record_id} in {integration.id}")
+    return {"ids": ids, "forgotten": forgotten}

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Response
 
 from starter.api import documents
 from starter.api.answers import Json, listed
-from starter.api.bodies import ListQuery, NewIntegration, Reconnect, SchemaQuery, WebhookSecret
+from starter.api.bodies import Erase, ListQuery, NewIntegration, Reconnect, SchemaQuery, WebhookSecret
 from starter.api.needs import Named, Served
-from starter.api.service_documents import ConsentAnswer, ReceiverAnswer
-from starter.services import connecting, consenting, receiving, running, systems
+from starter.api.service_documents import ConsentAnswer, Erased, ReceiverAnswer
+from starter.services import connecting, consenting, linking, receiving, running, systems
 from starter.services.refusals import invalid
 
 router = APIRouter(prefix="/integrations", tags=["integrations"])
@@ -65,6 +65,15 @@ async def reconnect(body: Reconnect, integration: Named, backend: Served) -> Res
     if body.credentials is None:
         raise invalid("credentials", "is required")
     return Json(await connecting.reconnect(backend, integration, body.credentials))
+
+
+@router.post("/{integration}/erasure", response_model=Erased)
+async def erase(body: Erase, integration: Named, backend: Served) -> Response:
+    """Forget all values of one record here: its history, errors, conflicts and trail; the link becomes a tombstone.
+
+    Delete the record in both systems first, or the next sync reads it again.
+    """
+    return Json(await linking.erase(backend, integration, body.entity, body.record_id))
 
 
 @router.post("/{integration}/webhook-secret", response_model=ReceiverAnswer)
