@@ -94,7 +94,7 @@ async def _read(
     at = utc_now()
     found = await read_records(context, side, sorted(wanted))
     records = [found.get(record_id) or deleted(context, side, record_id) for record_id in sorted(wanted)]
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         intake = await take_in(session, context, side, records, at=at)
         await sightings.note(session, pass_id, side, list(wanted.values()))
         await passes.add_counts(session, context.ref.pass_id, intake.tally)
@@ -103,7 +103,7 @@ async def _read(
 
 
 async def _verified(engine: Engine, context: PassContext, scan: Scan) -> None:
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         await passes.verified(session, context.ref.pass_id, scan.side)
         await sightings.drop(session, context.scope, scan.pass_id, scan.side, utc_now())
 
@@ -118,7 +118,7 @@ async def hold_back(engine: Engine, context: PassContext) -> None:
     for side in Side:
         await _know_survivors(engine, context, side)
         if context.plan.on_delete.get(side.other, OnDelete.IGNORE) is OnDelete.IGNORE:
-            async with engine.db.transaction() as session:
+            async with engine.turn(context) as session:
                 await deletions.change(session, context.scope, side, Verdict.HELD, Verdict.IGNORED)
         else:
             await _hold(engine, context, side)
@@ -129,7 +129,7 @@ async def hold_back(engine: Engine, context: PassContext) -> None:
 async def _know_survivors(engine: Engine, context: PassContext, side: Side) -> None:
     last = 0
     while True:
-        async with engine.db.transaction() as session:
+        async with engine.turn(context) as session:
             rows = await deletions.staged(session, context.scope, side, last, staging.PAGE)
             states = await links.by_ids(session, [lost.link_id for lost in rows.values()])
             keyed = [
@@ -169,7 +169,7 @@ async def _hold(engine: Engine, context: PassContext, side: Side) -> None:
     if fresh == 0 or not (held or context.plan.delete_guard.stops(fresh, linked)):
         return
     while True:
-        async with engine.db.transaction() as session:
+        async with engine.turn(context) as session:
             lost = await deletions.hold(session, context.scope, side, staging.PAGE)
             tally = Tally()
             tally.note("heldDeletions", len(lost))
@@ -186,7 +186,7 @@ def _held(side: Side, lost: Lost) -> Ending:
 
 async def _ask(engine: Engine, context: PassContext, side: Side) -> list[int]:
     """Open, renew or close the question about the deletions that wait; return the ids of questions that ended."""
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         held = await deletions.count(session, context.scope, side, Verdict.HELD)
         if held == 0:
             decided = await conflicts.decisions(session, context.scope, "deletions", [side.value])

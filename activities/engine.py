@@ -7,10 +7,12 @@ field descriptions are reused by all passes of the process.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 
 from activities.contracts import Mode, PassRef
@@ -203,6 +205,16 @@ class Engine:
         revived = frozenset(known.revived or ())
         context = _without(context, back - revived)
         return replace(context, full=known.mode == Mode.FULL.value, revived=revived)
+
+    @asynccontextmanager
+    async def turn(self, context: PassContext) -> AsyncIterator[AsyncSession]:
+        """A write of a pass. All its chunks and attempts take turns, on PostgreSQL as on SQLite (I1).
+
+        So what one of them reads in its turn stays true until it commits, and none meets another half-way.
+        """
+        async with self.db.transaction() as session:
+            await passes.hold(session, context.ref.pass_id)
+            yield session
 
     async def child(self, context: PassContext, entity: Entity) -> PassContext:
         """The context of another entity of the same integration, under the same configuration."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
@@ -24,6 +24,7 @@ from activities.engine import Engine, Paused
 from activities.webhooks import start_deliveries, tell_of_pause
 from core.errors import HINTS, AuthExpired, ErrorType, RateLimit, SyncError, Transient
 from store import runs
+from store.database import is_taken
 from store.types import utc_now
 
 log = structlog.get_logger(__name__)
@@ -62,6 +63,12 @@ class _Inbound(ActivityInboundInterceptor):
                 # The database or Temporal is not there for the moment. Their texts may quote values (I8).
                 log.warning("activity_interrupted", exc_info=True)
                 raise translate(Transient(type(error).__name__)) from None
+            except IntegrityError as error:
+                if not is_taken(error):
+                    raise self._fault() from None
+                # Another writer was there first, in the very moment between our look and our write: look again.
+                log.info("activity_overtaken")
+                raise translate(Transient("another writer was first")) from None
             except (SyncError, Paused) as error:
                 translated = translate(error)
                 log.info("activity_stopped", type=translated.type, retry_in=str(translated.next_retry_delay))
@@ -71,9 +78,12 @@ class _Inbound(ActivityInboundInterceptor):
             except (ApplicationError, CancelledError):
                 raise
             except Exception:
-                # A fault of ours. What it says stays in our log: a history must not quote values (I8).
-                log.exception("activity_failed")
-                raise _stop(ErrorType.INTERNAL.value, HINTS[ErrorType.INTERNAL]) from None
+                raise self._fault() from None
+
+    def _fault(self) -> ApplicationError:
+        """A fault of ours. What it says stays in our log: a history must not quote values (I8)."""
+        log.exception("activity_failed")
+        return _stop(ErrorType.INTERNAL.value, HINTS[ErrorType.INTERNAL])
 
     async def _note_pause(self, reference: PassRef, error: Exception, translated: ApplicationError) -> None:
         """Show the runs of a waiting pass as paused, with what they wait for."""
@@ -158,3 +168,12 @@ def _stop(kind: str, message: str, error: SyncError | None = None) -> Applicatio
     elif isinstance(error, RateLimit):
         details = [error.retry_after or 3600.0]
     return ApplicationError(message, *details, type=kind, non_retryable=True, category=ApplicationErrorCategory.BENIGN)
+
+
+def raise_worst(errors: list[BaseException]) -> None:
+    """Of the errors of things done at once, raise the one that decides: cancellation, what needs a person, the rest."""
+    if not errors:
+        return
+    order = (asyncio.CancelledError, AuthExpired, RateLimit, Transient, SyncError)
+    rank = {kind: number for number, kind in enumerate(order)}
+    raise min(errors, key=lambda item: next((rank[kind] for kind in order if isinstance(item, kind)), len(order)))

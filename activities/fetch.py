@@ -14,6 +14,7 @@ from activities.calls import calls_made, count_calls
 from activities.contracts import FetchResult, Mode, PassRef
 from activities.deletions import hold_back, look_for_absent
 from activities.engine import Engine, PassContext
+from activities.failures import raise_worst
 from activities.inbox import take_inbox
 from activities.intake import take_in
 from activities.kinship import settle_kin
@@ -23,6 +24,7 @@ from activities.resting import show_resting, take_up_again
 from activities.settle import settle
 from activities.versions import adopt_version
 from connectors.protocols import FetchRequest, Page
+from core.errors import Transient
 from core.records import PARENT_OF, Entity, Side
 from store import errors, passes, staging, writes
 from store.passes import Tally
@@ -40,7 +42,7 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     context = await engine.open(ref)
     counted = calls_made(context)
     await settle(engine, context)
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         await staging.release_older(session, context.scope, ref.pass_id)
         await writes.supersede_older(session, context.scope, ref.pass_id)
     await adopt_version(engine, context)
@@ -85,16 +87,18 @@ async def _unpark(engine: Engine, context: PassContext) -> None:
     parent = PARENT_OF.get(context.ref.entity)
     if parent is None:
         return
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         await staging.unpark(session, context.scope, Scope(context.scope.integration_id, parent))
 
 
 async def _read_sides(engine: Engine, context: PassContext) -> bool:
     """Read both sides further at once; return whether there is more to read."""
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         await _reuse_scan(session, context)
-    unfinished = await asyncio.gather(*(_read_side(engine, context, side) for side in Side))
-    return any(unfinished)
+    # One side's failure waits for the other's page: an attempt that goes on after it has failed would meet the next.
+    sides = await asyncio.gather(*(_read_side(engine, context, side) for side in Side), return_exceptions=True)
+    raise_worst([item for item in sides if isinstance(item, BaseException)])
+    return any(sides)
 
 
 async def _reuse_scan(session: AsyncSession, context: PassContext) -> None:
@@ -110,6 +114,7 @@ async def _reuse_scan(session: AsyncSession, context: PassContext) -> None:
         session,
         pass_id,
         Side.ALGUNA,
+        was=reading.position,
         position=None,
         cursor=shared.cursor,
         complete=True,
@@ -125,7 +130,7 @@ async def _reuse_scan(session: AsyncSession, context: PassContext) -> None:
 async def _read_side(engine: Engine, context: PassContext, side: Side) -> bool:
     """Read one side for one slice; every page is committed together with its position. Return whether more is left."""
     connector, entity = context.connectors[side], context.ref.entity
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         reading = await passes.reading(session, context.ref.pass_id, side, full=context.full, at=utc_now())
         cursor = await passes.cursor(session, context.scope, side)
     if reading.complete:
@@ -136,7 +141,7 @@ async def _read_side(engine: Engine, context: PassContext, side: Side) -> bool:
     while seen < engine.options.fetch_size and time.monotonic() - started < SLICE_SECONDS:
         at = utc_now()
         page = await connector.fetch(FetchRequest(entity, fields, cursor, reading.full, position))
-        await _store_page(engine, context, along, side, page, at)
+        await _store_page(engine, context, along, side, page, position, at)
         seen += len(page.records)
         position = page.position
         if position is None:
@@ -149,11 +154,18 @@ async def _pulled(engine: Engine, context: PassContext, side: Side) -> list[Enti
 
 
 async def _store_page(
-    engine: Engine, context: PassContext, along: list[PassContext], side: Side, page: Page, at: datetime
+    engine: Engine,
+    context: PassContext,
+    along: list[PassContext],
+    side: Side,
+    page: Page,
+    was: str | None,
+    at: datetime,
 ) -> None:
+    """Store a page with the position after it. Raises Transient when another attempt has stored it."""
     pass_id, complete = context.ref.pass_id, page.position is None
     scan = pass_id if page.complete_scan else None
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         own = [record for record in page.records if record.entity is context.ref.entity]
         intake = await take_in(session, context, side, own, at=at, scan=scan)
         await passes.add_counts(session, pass_id, intake.tally)
@@ -172,16 +184,18 @@ async def _store_page(
                 scan=scan,
                 alone=pulled.alone,
             )
-        await passes.advance(
+        if not await passes.advance(
             session,
             pass_id,
             side,
+            was=was,
             position=page.position,
             cursor=page.cursor,
             complete=complete,
             scan=scan,
             alone=intake.alone,
-        )
+        ):
+            raise Transient("a newer attempt has taken this read over")
     await wake_conflicts(engine, context, intake.closed)
 
 
@@ -194,7 +208,7 @@ async def _look_again(engine: Engine, context: PassContext) -> int:
     if context.ref.dry_run:
         return 0
     facts = context.facts[Side.EXTERNAL]
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         known = await session.get(Pass, context.ref.pass_id)
         reading = await passes.reading(session, context.ref.pass_id, Side.EXTERNAL, full=False, at=utc_now())
         cursor = reading.cursor or await passes.cursor(session, context.scope, Side.EXTERNAL)
@@ -209,19 +223,19 @@ async def _look_again(engine: Engine, context: PassContext) -> int:
             context.ref.entity, {context.ref.entity: context.plan.paths(Side.EXTERNAL)}, cursor, False, position
         )
         page = await context.connectors[Side.EXTERNAL].fetch(request)
-        async with engine.db.transaction() as session:
+        async with engine.turn(context) as session:
             await take_in(session, context, Side.EXTERNAL, page.records, at=at, count=False)
         position = page.position
         if position is None:
             break
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         await passes.looked_again(session, context.ref.pass_id, page.cursor)
     return await _waiting(engine, context)
 
 
 async def _close(engine: Engine, context: PassContext) -> None:
     """End the pass: move the cursors, count what waits, start the workflows of new conflicts."""
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         at = utc_now()
         await show_resting(session, context, at)
         await errors.settle_retries(session, context.scope)

@@ -32,7 +32,7 @@ async def take_inbox(engine: Engine, context: PassContext) -> None:
 async def _take_some(engine: Engine, context: PassContext) -> int | None:
     """Take some of the inbox; return how many records were staged, None when it was empty."""
     scope, pass_id = context.scope, context.ref.pass_id
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         # From now on an event nudges again: it may come after the rows that are taken here.
         await events.taken(session, scope)
         asked = await staging.take_inbox(session, scope, pass_id, TAKEN_AT_ONCE, context.ref.direction)
@@ -53,7 +53,7 @@ async def _take_some(engine: Engine, context: PassContext) -> int | None:
     for side in Side:
         found[side] |= {gone: deleted(context, side, gone) for gone in linked[side] - found[side].keys()}
     at, staged, closed = utc_now(), 0, list[int]()
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         for side, records in found.items():
             chosen = [record for record in records.values() if record.id in wanted[side]]
             told = [record for record in records.values() if record.id in hints[side]]

@@ -58,7 +58,7 @@ async def take_in(
     intake = Intake()
     unique = {record.id: record for record in records}
     ids = list(unique)
-    linked = await links.active(session, context.scope, side, ids)
+    linked = await links.active(session, context.scope, side, ids, lock=True)
     missing = [record_id for record_id in ids if record_id not in linked]
     buried = await links.tombstoned(session, context.scope, side, missing)
     linked |= await _welcome_back(session, context, side, unique, linked, buried, at=at)

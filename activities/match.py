@@ -39,7 +39,7 @@ class Aside:
 async def match(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     """Claim the chunk and link what belongs together; see `SyncSteps.match`."""
     context = await engine.open(chunk.of)
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         claimed = await staging.claim(session, context.scope, chunk.of.pass_id, chunk.number, engine.options.chunk_size)
     filters = context.plan.filters
     alone = [
@@ -49,7 +49,7 @@ async def match(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     ]
     if alone:
         findings = await find(engine, context, alone)
-        async with engine.db.transaction() as session:
+        async with engine.turn(context) as session:
             ended = await _store(session, context, chunk, findings)
         await wake_conflicts(engine, context, ended)
     await _complete(engine, context, chunk)
@@ -76,7 +76,7 @@ async def _complete(engine: Engine, context: PassContext, chunk: ChunkRef) -> No
         found = await read_records(context, side, sorted(blind))
         if not found:
             continue
-        async with engine.db.transaction() as session:
+        async with engine.turn(context) as session:
             await staging.put(
                 session,
                 context.scope,

@@ -27,7 +27,7 @@ async def follow_merges(engine: Engine, context: PassContext) -> bool:
 
     The records that live on are asked for, so that they are read, and followed if they were merged as well.
     """
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         merged = await staging.merged(session, context.scope)
         states = await links.by_ids(session, [item.link_id for item in merged if item.link_id is not None])
         for side in Side:

@@ -50,7 +50,7 @@ async def store_results(
     """
     effects = Effects()
     link_ids = {item.link_id for item in opened.values() if item.link_id is not None}
-    known = await links.by_ids(session, sorted(link_ids))
+    known = await links.by_ids(session, sorted(link_ids), lock=True)
     for result in results:
         item = opened[result.operation_id]
         link = known.get(item.link_id) if item.link_id is not None else None

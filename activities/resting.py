@@ -22,7 +22,7 @@ async def take_up_again(engine: Engine, context: PassContext) -> None:
             return
     last = 0
     while True:
-        async with engine.db.transaction() as session:
+        async with engine.turn(context) as session:
             last = await resting.forget_bases(session, context.scope, context.revived, last, BATCH)
         if not last:
             return

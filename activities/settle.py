@@ -39,7 +39,7 @@ async def _settle_one(engine: Engine, context: PassContext, request: OpenRequest
     replayed = await _replay(context, connector, request, opened, absent + undone)
     if replayed is not None:
         results, absent, undone = [*results, *replayed], [], []
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         if not await writes.settle_request(session, request.id):
             return
         await store_results(session, context, opened, [*results, *more], fresh={**fresh, **seen}, certain=False)

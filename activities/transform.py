@@ -61,7 +61,7 @@ async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
 
     # In a thread: slow custom functions may not hold up heartbeats and other integrations (I11).
     await asyncio.to_thread(decide)
-    closed = await _store(engine, context, chunk, decided)
+    closed = await _store(engine, context, chunk, decided, decisions)
     await wake_conflicts(engine, context, closed)
     return ChunkResult(records=len(staged), proceed=bool(decided.planned))
 
@@ -152,21 +152,24 @@ async def _read_at(engine: Engine, context: PassContext) -> dict[Side, datetime]
     return {side: reading.started_at if reading else fallback for side, reading in times.items()}
 
 
-async def _store(engine: Engine, context: PassContext, chunk: ChunkRef, decided: Decided) -> list[int]:
-    """Store all that was decided; return the ids of conflicts that ended."""
+async def _store(
+    engine: Engine, context: PassContext, chunk: ChunkRef, decided: Decided, answers: Mapping[str, object]
+) -> list[int]:
+    """Store all that was decided, with these answers of people; return the ids of conflicts that ended."""
     scope, pass_id, at = context.scope, chunk.of.pass_id, utc_now()
     run_id = chunk.of.run_ids[0] if chunk.of.run_ids else None
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         if await passes.chunk_state(session, pass_id, chunk.number) != CLAIMED:
             return []
         await writes.plan(session, scope, pass_id, chunk.number, decided.planned, at)
         await links.save(session, decided.links, at=at)
         await _store_deletions(session, decided)
         await parting.part(session, decided.parted)
-        await conflicts.put(session, scope, decided.questions, run_id, at)
+        await conflicts.put(session, scope, decided.questions, run_id, at, answers)
         # A decision that needs writes counts as carried out when they are done.
         writing = {str(item.link_id) for item in decided.planned}
         settled = [subject for subject in decided.answered if subject not in writing]
+        await conflicts.carry_out(session, scope, writing.intersection(decided.answered), pass_id, chunk.number)
         closed = await conflicts.close(session, scope, "fields", settled, "resolved")
         closed += await conflicts.close(session, scope, "fields", decided.untroubled, "closed")
         closed += await conflicts.close(session, scope, "match", decided.unasked, "closed")

@@ -16,6 +16,7 @@ from activities.calls import calls_made, count_calls
 from activities.contracts import ChunkRef, ChunkResult
 from activities.described import back_to_the_merge, is_unknown_field
 from activities.engine import Engine, PassContext, connection_of
+from activities.failures import raise_worst
 from activities.outcomes import store_results
 from activities.settle import settle
 from activities.vanished import judged, look_after
@@ -35,7 +36,7 @@ async def write(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     """Send what the chunk needs; see `SyncSteps.write`."""
     context = await engine.open(chunk.of)
     before = calls_made(context)
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         epoch = await passes.next_epoch(session, chunk.of.pass_id, chunk.number)
     # Only this chunk's own, of earlier attempts: those of chunks in work beside it are on their way.
     await settle(engine, context, chunk.of.pass_id, chunk.number)
@@ -44,10 +45,10 @@ async def write(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     for side in (Side.EXTERNAL, Side.ALGUNA, Side.EXTERNAL):
         sent += await _write_side(engine, context, chunk, epoch, side)
     await count_calls(engine, context, before)
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         await staging.drop_chunk(session, chunk.of.pass_id, chunk.number)
         reached = await writes.links_done(session, chunk.of.pass_id, chunk.number)
-        ended = await conflicts.carried_out(session, context.scope, reached)
+        ended = await conflicts.carried_out(session, context.scope, reached, chunk.of.pass_id, chunk.number)
         await passes.set_chunk_state(session, chunk.of.pass_id, chunk.number, "written")
     await wake_conflicts(engine, context, ended)
     return ChunkResult(records=sent, proceed=False)
@@ -69,7 +70,7 @@ async def _write_side(engine: Engine, context: PassContext, chunk: ChunkRef, epo
                 await _write_batch(engine, context, chunk, epoch, connector, batch)
 
         results = await asyncio.gather(*(send(batch) for batch in batches), return_exceptions=True)
-        _raise_worst([item for item in results if isinstance(item, BaseException)])
+        raise_worst([item for item in results if isinstance(item, BaseException)])
         sent += len(waiting)
         if any(item.tries for item in waiting):
             await asyncio.sleep(RETRY_SECONDS)
@@ -91,15 +92,6 @@ def _batches(waiting: Sequence[OpenOperation], size: int) -> list[list[OpenOpera
     return batches
 
 
-def _raise_worst(errors: list[BaseException]) -> None:
-    """Raise the error that decides what happens next: cancellation, then what needs a person, then the rest."""
-    if not errors:
-        return
-    order = (asyncio.CancelledError, AuthExpired, RateLimit, Transient, SyncError)
-    rank = {kind: number for number, kind in enumerate(order)}
-    raise min(errors, key=lambda item: next((rank[kind] for kind in order if isinstance(item, kind)), len(order)))
-
-
 async def _write_batch(
     engine: Engine,
     context: PassContext,
@@ -115,7 +107,7 @@ async def _write_batch(
         early = _moved(batch, current)
         opened = {item.operation.id: item for item in batch}
         if early:
-            async with engine.db.transaction() as session:
+            async with engine.turn(context) as session:
                 await store_results(session, context, opened, early, certain=False, sent=False)
         settled = {result.operation_id for result in early}
         rest = [item.operation for item in batch if item.operation.id not in settled]
@@ -181,7 +173,7 @@ async def _store(
         )
         for request in requests
     ]
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         ids = await writes.store_requests(
             session, context.scope, side, chunk.of.pass_id, chunk.number, epoch, outgoing, utc_now()
         )
@@ -206,10 +198,10 @@ async def _send(
         results = await connector.send(request, operations, context.plan.paths(connector.side))
     except Transient as error:
         if not error.outcome_unknown:
-            await _not_sent(engine, request_id, request)
+            await _not_sent(engine, context, request_id, request)
         raise
     except (RateLimit, AuthExpired):
-        await _not_sent(engine, request_id, request)
+        await _not_sent(engine, context, request_id, request)
         raise
     except SyncError as error:
         failure = RecordFailure(error.type, error.message, vendor_code=error.vendor_code)
@@ -217,7 +209,7 @@ async def _send(
     results = await _without_gone_fields(engine, context, connector, operations, results, at)
     results = await look_after(connector, {item.id: item for item in operations}, results)
     results = [_give_up(item, opened[item.operation_id]) for item in results]
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         if await writes.settle_request(session, request_id):
             sent = {item.id: opened[item.id] for item in operations}
             await store_results(session, context, sent, results, chunk=chunk.number)
@@ -240,9 +232,9 @@ async def _without_gone_fields(
     return back_to_the_merge(described, operations, results, {facts.marker, facts.parent})
 
 
-async def _not_sent(engine: Engine, request_id: int, request: WriteRequest) -> None:
+async def _not_sent(engine: Engine, context: PassContext, request_id: int, request: WriteRequest) -> None:
     """The vendor certainly did nothing: the operations may go into a new request."""
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         if await writes.settle_request(session, request_id):
             await writes.plan_again(session, request.operation_ids)
 

@@ -37,13 +37,21 @@ def _same(known: ConflictRow, question: Question) -> bool:
 
 
 async def put(
-    session: AsyncSession, scope: Scope, questions: Sequence[Question], run_id: str | None, at: datetime
+    session: AsyncSession,
+    scope: Scope,
+    questions: Sequence[Question],
+    run_id: str | None,
+    at: datetime,
+    tried: Collection[str] = (),
 ) -> None:
-    """Open conflicts; one that is open already gets a new version if its values changed, and else stays as it is."""
+    """Open conflicts; one that is open already gets a new version if its values changed, and else stays as it is.
+
+    `tried` are the subjects whose answers were taken into account. An answer that came meanwhile waits for its turn.
+    """
     for question in questions:
         known = await _find(session, scope, question.kind, question.subject)
         if known is not None and known.status in LIVE and _same(known, question):
-            if known.status == "resolving":
+            if known.status == "resolving" and question.subject in tried:
                 # The answer was tried and the question is still there: ask again.
                 known.status, known.decision, known.version = "open", None, known.version + 1
                 session.add(known)
@@ -71,7 +79,8 @@ async def put(
 
 async def _find(session: AsyncSession, scope: Scope, kind: str, subject: str) -> ConflictRow | None:
     query = select(ConflictRow).where(scope.covers(CONFLICTS), CONFLICTS.c.kind == kind, CONFLICTS.c.subject == subject)
-    return (await session.execute(query)).scalar_one_or_none()
+    # Locked, so that an answer which is being given now is seen, and not written over.
+    return (await session.execute(query.with_for_update())).scalar_one_or_none()
 
 
 async def decisions(
@@ -92,7 +101,7 @@ async def decisions(
 async def decide(session: AsyncSession, conflict_id: int, version: int, decision: Mapping[str, Any]) -> bool:
     """Store a person's answer to this version of an open conflict; False when it is not open, or has moved on."""
     asked = (CONFLICTS.c.id == conflict_id, CONFLICTS.c.version == version, CONFLICTS.c.status == "open")
-    answered = update(CONFLICTS).where(*asked).values(status="resolving", decision=dict(decision))
+    answered = update(CONFLICTS).where(*asked).values(status="resolving", decision=dict(decision), carried_by=None)
     return (await session.execute(answered.returning(CONFLICTS.c.id))).first() is not None
 
 
@@ -143,10 +152,8 @@ async def close(session: AsyncSession, scope: Scope, kind: str, subjects: Collec
         CONFLICTS.c.subject.in_(list(subjects)),
         CONFLICTS.c.status.in_(LIVE),
     )
-    ids = [row.id for row in (await session.execute(select(CONFLICTS.c.id).where(*live))).all()]
-    if ids:
-        await session.execute(update(CONFLICTS).where(CONFLICTS.c.id.in_(ids)).values(status=status))
-    return ids
+    ended = update(CONFLICTS).where(*live).values(status=status).returning(CONFLICTS.c.id)
+    return [row.id for row in (await session.execute(ended)).all()]
 
 
 async def reopen(session: AsyncSession, scope: Scope, link_ids: Collection[int], at: datetime) -> None:
@@ -164,10 +171,39 @@ async def reopen(session: AsyncSession, scope: Scope, link_ids: Collection[int],
         )
 
 
-async def carried_out(session: AsyncSession, scope: Scope, link_ids: Collection[int]) -> list[int]:
-    """End the decided conflicts of links whose writes are done. Returns their ids."""
-    decided = await decisions(session, scope, "fields", [str(link_id) for link_id in link_ids])
-    return await close(session, scope, "fields", list(decided), "resolved")
+async def carry_out(session: AsyncSession, scope: Scope, subjects: Collection[str], pass_id: str, chunk: int) -> None:
+    """Note that the writes of this chunk carry out the answers to these conflicts."""
+    if subjects:
+        answered = (CONFLICTS.c.kind == "fields", CONFLICTS.c.subject.in_(list(subjects)))
+        await session.execute(
+            update(CONFLICTS)
+            .where(scope.covers(CONFLICTS), *answered, CONFLICTS.c.status == "resolving")
+            .values(carried_by=_carrier(pass_id, chunk))
+        )
+
+
+async def carried_out(
+    session: AsyncSession, scope: Scope, link_ids: Collection[int], pass_id: str, chunk: int
+) -> list[int]:
+    """End the conflicts whose answers this chunk has carried out. Returns their ids.
+
+    An answer that came while the chunk wrote something else to the same record still waits for its turn.
+    """
+    if not link_ids:
+        return []
+    done = (
+        scope.covers(CONFLICTS),
+        CONFLICTS.c.kind == "fields",
+        CONFLICTS.c.subject.in_([str(link_id) for link_id in link_ids]),
+        CONFLICTS.c.status == "resolving",
+        CONFLICTS.c.carried_by == _carrier(pass_id, chunk),
+    )
+    ended = update(CONFLICTS).where(*done).values(status="resolved").returning(CONFLICTS.c.id)
+    return [row.id for row in (await session.execute(ended)).all()]
+
+
+def _carrier(pass_id: str, chunk: int) -> str:
+    return f"{pass_id}/{chunk}"
 
 
 async def moot(session: AsyncSession, scope: Scope, askable: Collection[str]) -> list[ConflictRow]:

@@ -8,12 +8,15 @@ it can never fail halfway because its read snapshot became old. On PostgreSQL bo
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+import psycopg
 from sqlalchemy import URL, ColumnElement, Connection, Table, event, insert, make_url
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlmodel import SQLModel
 
@@ -175,6 +178,14 @@ async def upsert(
         statement = new.on_conflict_do_nothing(index_elements=list(index_elements), index_where=index_where)
     connection = await session.connection()
     return (await connection.execute(statement, rows, execution_options={"preserve_rowcount": True})).rowcount
+
+
+def is_taken(error: IntegrityError) -> bool:
+    """Whether a statement failed because another writer had stored a row under the same unique key."""
+    cause = error.orig
+    if isinstance(cause, sqlite3.IntegrityError):
+        return cause.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+    return isinstance(cause, psycopg.errors.UniqueViolation)
 
 
 def chunked(values: Sequence[T], size: int = 1000) -> Iterator[Sequence[T]]:

@@ -102,12 +102,15 @@ def _state(row: Row[Any]) -> LinkState:
     )
 
 
-async def active(session: AsyncSession, scope: Scope, side: Side, ids: Collection[str]) -> dict[str, LinkState]:
-    """The active links of these records of one side, by their id on that side."""
+async def active(
+    session: AsyncSession, scope: Scope, side: Side, ids: Collection[str], *, lock: bool = False
+) -> dict[str, LinkState]:
+    """The active links of these records of one side, by their id on that side; `lock` them to change them."""
     if not ids:
         return {}
     column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
     query = select(LINKS).where(scope.covers(LINKS), column.in_(list(ids)), LINKS.c.status == "active")
+    query = query.order_by(LINKS.c.id).with_for_update() if lock else query
     return {state.id_on(side): state for state in map(_state, (await session.execute(query)).all())}
 
 
@@ -121,11 +124,13 @@ async def tombstoned(session: AsyncSession, scope: Scope, side: Side, ids: Colle
     return {state.id_on(side): state for state in map(_state, rows)}
 
 
-async def by_ids(session: AsyncSession, ids: Collection[int]) -> dict[int, LinkState]:
-    """Links by their row id, whatever their status."""
+async def by_ids(session: AsyncSession, ids: Collection[int], *, lock: bool = False) -> dict[int, LinkState]:
+    """Links by their row id, whatever their status; `lock` them to change them."""
     if not ids:
         return {}
-    rows = (await session.execute(select(LINKS).where(LINKS.c.id.in_(list(ids))))).all()
+    query = select(LINKS).where(LINKS.c.id.in_(list(ids)))
+    query = query.order_by(LINKS.c.id).with_for_update() if lock else query
+    rows = (await session.execute(query)).all()
     return {row.id: _state(row) for row in rows}
 
 

@@ -102,6 +102,15 @@ async def has_read(session: AsyncSession, pass_id: str) -> bool:
     return (await session.execute(query)).first() is not None
 
 
+async def hold(session: AsyncSession, pass_id: str) -> None:
+    """Wait for the turn to change what belongs to a pass, and keep it until the end of the transaction.
+
+    Where the database has one writer at a time, the transaction itself is the turn.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        await session.execute(select(PASSES.c.id).where(PASSES.c.id == pass_id).with_for_update())
+
+
 async def add_counts(session: AsyncSession, pass_id: str, tally: Tally, calls: Mapping[str, int] | None = None) -> None:
     """Add counts and API calls to a pass."""
     if not tally.outcomes and not tally.plain and not calls:
@@ -206,21 +215,31 @@ async def advance(
     pass_id: str,
     side: Side,
     *,
+    was: str | None,
     position: str | None,
     cursor: str | None,
     complete: bool,
     scan: str | None = None,
     alone: int = 0,
-) -> None:
+) -> bool:
     """Store where a read stands, in the same transaction as its page.
 
-    `scan` is the pass that keeps what a scan of everything shows; `alone` adds to the records without a link.
+    `scan` is the pass that keeps what a scan of everything shows; `alone` adds to the records without a link. False
+    when the read does not stand at `was` any more, because another attempt has gone on with it: then the page is stored
+    already.
     """
-    await session.execute(
+    moved = await session.execute(
         update(READINGS)
-        .where(READINGS.c.pass_id == pass_id, READINGS.c.side == side.value)
+        .where(
+            READINGS.c.pass_id == pass_id,
+            READINGS.c.side == side.value,
+            READINGS.c.position.is_not_distinct_from(was),
+            READINGS.c.complete.is_(False),
+        )
         .values(position=position, cursor=cursor, complete=complete, scan=scan, alone=READINGS.c.alone + alone)
+        .returning(READINGS.c.pass_id)
     )
+    return moved.first() is not None
 
 
 async def verified(session: AsyncSession, pass_id: str, side: Side) -> None:

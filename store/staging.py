@@ -10,15 +10,17 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.enums import Direction
 from core.records import Record, Side
 from core.values import fingerprint
 from store.database import upsert
 from store.scope import Scope, table_of
-from store.tables.sync import Chunk, InboxItem, Link, Staged
+from store.tables.sync import Chunk, InboxItem, Link, OperationRow, Staged
 
 STAGED, CHUNKS, INBOX, LINKS = table_of(Staged), table_of(Chunk), table_of(InboxItem), table_of(Link)
+OPERATIONS = table_of(OperationRow)
 
 PAGE = 500
 """How many rows one look at the staged records takes."""
@@ -117,12 +119,15 @@ async def waiting(session: AsyncSession, scope: Scope) -> int:
 
 
 async def claim(session: AsyncSession, scope: Scope, pass_id: str, chunk: int, size: int) -> list[StagedRecord]:
-    """Take up to `size` waiting records and their linked partners into a chunk. Repeating it changes nothing."""
+    """Take up to `size` waiting records and their linked partners into a chunk. Repeating it changes nothing.
+
+    A record that another chunk is still writing waits until that has an outcome (I1).
+    """
     mine = await of_chunk(session, scope, pass_id, chunk)
     if mine or await session.get(Chunk, (pass_id, chunk)) is not None:
         return mine
     session.add(Chunk(pass_id=pass_id, number=chunk))
-    free = (scope.covers(STAGED), STAGED.c.state == "pending", STAGED.c.chunk.is_(None))
+    free = (scope.covers(STAGED), STAGED.c.state == "pending", STAGED.c.chunk.is_(None), *_not_in_work(scope))
     picked = select(STAGED.c.id, STAGED.c.link_id).where(*free).order_by(STAGED.c.id).limit(size)
     rows = (await session.execute(picked)).all()
     link_ids = sorted({row.link_id for row in rows if row.link_id is not None})
@@ -132,6 +137,14 @@ async def claim(session: AsyncSession, scope: Scope, pass_id: str, chunk: int, s
             update(STAGED).where(*free, STAGED.c.link_id.in_(link_ids)).values(pass_id=pass_id, chunk=chunk)
         )
     return await of_chunk(session, scope, pass_id, chunk)
+
+
+def _not_in_work(scope: Scope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Neither the record's link nor, where it has none, its own creation has an operation without an outcome."""
+    in_work = (scope.covers(OPERATIONS), OPERATIONS.c.state.in_(["planned", "sending"]))
+    linked = select(OPERATIONS.c.link_id).where(*in_work, OPERATIONS.c.link_id.is_not(None))
+    created = select(OPERATIONS.c.source_id).where(*in_work, OPERATIONS.c.link_id.is_(None))
+    return STAGED.c.link_id.is_(None) | STAGED.c.link_id.not_in(linked), STAGED.c.record_id.not_in(created)
 
 
 async def take(session: AsyncSession, row_ids: Collection[int], pass_id: str, chunk: int) -> None:

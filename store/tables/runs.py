@@ -145,7 +145,8 @@ class ConflictRow(SQLModel, table=True):
 
     `subject` is the link id (fields) or `side:record id` (match). `fields`: list of {algunaField, externalField, base,
     alguna, external, algunaModifiedAt, externalModifiedAt}. `decision` is what the person said. `status`: open,
-    resolving, resolved, closed. `announced` says that its workflow was started.
+    resolving, resolved, closed. `announced` says that its workflow was started; `carried_by` names the pass and chunk
+    whose writes carry the answer out.
     """
 
     __tablename__ = "conflicts"
@@ -167,6 +168,7 @@ class ConflictRow(SQLModel, table=True):
     candidates: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(ExactJson, nullable=False))
     decision: dict[str, Any] | None = Field(default=None, sa_column=Column(ExactJson, nullable=True))
     announced: bool = False
+    carried_by: str | None = None
     run_id: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     changed_at: datetime = Field(sa_type=UtcDateTime)
