@@ -189,7 +189,7 @@ async def _match_living(engine: Engine, context: PassContext, findings: Findings
             gone |= {(side, record_id) for record_id in ids if record_id not in alive}
         if not gone:
             return outcome
-        async with engine.db.transaction() as session:
+        async with engine.turn(context) as session:
             for side in Side:
                 lost = [record_id for owner, record_id in gone if owner is side]
                 await links.forget_unlinked(session, context.scope, side, lost)

@@ -30,7 +30,7 @@ async def adopt_version(engine: Engine, context: PassContext) -> None:
     moved = remapped_fields(IntegrationConfig.model_validate(before), context.config, of.entity)
     last_id = 0
     while moved:
-        async with engine.db.transaction() as session:
+        async with engine.turn(context) as session:
             last_id = await resting.forget_bases(session, context.scope, moved, last_id, BATCH)
         if not last_id:
             return
