@@ -58,6 +58,7 @@ async def _follow(
         partner = staged.get(link.id_on(side.other))
         if link.gone is side.other or (partner is not None and partner.record.deleted):
             await links.tombstone(session, [link.id], "merged away, and deleted on the other side")
+            await staging.drop_link(session, link.id)
             continue
         other = bound.get(winner)
         if other is not None:
@@ -96,6 +97,7 @@ async def _end_twins(
         ended.append(Ending(target, "failed", link.alguna_id, link.external_id, message))
         reason = f"merged into {other.id_on(side)}, which is linked with {theirs}"
         await links.tombstone(session, [link.id], reason, gone=side)
+        await staging.drop_link(session, link.id)
     await errors.open_errors(session, context.scope, run_id, failed, utc_now())
     await endings.record(session, context.scope, context.ref.pass_id, ended, utc_now())
 

@@ -30,5 +30,12 @@ async def look_after(
         return list(results)
     entity = next(iter(missing.values())).entity
     found = await connector.read(entity, {one.target_id for one in missing.values() if one.target_id}, ())
-    judgements = {number: judged(one, found.get(one.target_id or "")) for number, one in missing.items()}
+    judgements = {number: _again_or_judged(one, found.get(one.target_id or "")) for number, one in missing.items()}
     return [replace(judgements.get(one.operation_id, one), failure=one.failure) for one in results]
+
+
+def _again_or_judged(operation: Operation, record: Record | None) -> WriteResult:
+    """A write that does not find what a read shows proves nothing: it is tried again."""
+    if record is not None and not record.deleted:
+        return WriteResult(operation.id, WriteStatus.RETRY, operation.target_id)
+    return judged(operation, record)

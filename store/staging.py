@@ -224,6 +224,11 @@ async def drop(session: AsyncSession, row_ids: Collection[int]) -> None:
         await session.execute(delete(STAGED).where(STAGED.c.id.in_(list(row_ids))))
 
 
+async def drop_link(session: AsyncSession, link_id: int) -> None:
+    """Remove what is staged of a link that has ended."""
+    await session.execute(delete(STAGED).where(STAGED.c.link_id == link_id))
+
+
 async def drop_chunk(session: AsyncSession, pass_id: str, chunk: int) -> None:
     """Remove all staged rows of a chunk."""
     await session.execute(delete(STAGED).where(STAGED.c.pass_id == pass_id, STAGED.c.chunk == chunk))

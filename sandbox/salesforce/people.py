@@ -48,7 +48,10 @@ class People:
         return self.patch(entity, record_id, {**{k: v for k, v in empty.items() if k not in known}, **values})
 
     def patch(self, entity: str, record_id: str, values: Record) -> Record:
-        """Change fields. `IsDeleted: false` takes out of the bin; `MasterRecordId` merges into that record."""
+        """Change fields. `IsDeleted: false` takes out of the bin; `MasterRecordId` merges into that record.
+
+        `SystemModstamp` leaves the row with that stamp, as a change does that no feed shows.
+        """
         sobject = ENTITIES[entity]
         values = dict(values)
         row = self._row(entity, record_id, deleted=True)
@@ -56,14 +59,21 @@ class People:
             if values.pop("IsDeleted", None) is False and row["IsDeleted"]:
                 self._records.undelete(self._edit, sobject, row["Id"])
             winner = values.pop("MasterRecordId", None)
+            stamp = values.pop("SystemModstamp", None)
             if values or winner is None:
                 self._records.update(self._edit, sobject, row["Id"], values)
             if winner is not None:
                 self._records.merge(self._edit, sobject, row["Id"], str(winner))
+            if stamp is not None:
+                self._records.back_date(sobject, row["Id"], str(stamp))
         return self.one(entity, record_id, deleted=True)
 
     def delete(self, entity: str, record_id: str) -> None:
-        row = self._row(entity, record_id, deleted=False)
+        """To the recycle bin; what lies there already is deleted for good, and leaves no trace."""
+        row = self._row(entity, record_id, deleted=True)
+        if row["IsDeleted"]:
+            self._records.purge(ENTITIES[entity], row["Id"])
+            return
         with _as_record_errors(), self._records.transaction():
             self._records.delete(self._edit, ENTITIES[entity], row["Id"])
 

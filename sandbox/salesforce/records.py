@@ -156,6 +156,16 @@ class Records:
         rules.check(self.setup, self.tables[sobject.name], back, None, allow_duplicates=True)
         self._put(sobject, self._stamped(back, edit, self.now()))
 
+    def purge(self, sobject: SObject, record_id: str) -> None:
+        """Take a row out of the recycle bin for good (sheet 8)."""
+        self._late[sobject.name].pop(record_id, None)
+        self.tables[sobject.name].drop(record_id)
+
+    def back_date(self, sobject: SObject, record_id: str, stamp: str) -> None:
+        """Let a row have been changed at that time, as far as anybody can see."""
+        row = self.tables[sobject.name].rows[record_id]
+        self.tables[sobject.name].put({**row, "SystemModstamp": stamp, "LastModifiedDate": stamp})
+
     def merge(self, edit: Edit, sobject: SObject, loser_id: str, winner_id: str) -> None:
         """The loser goes, its children move to the winner, which keeps its own values (sheet 8)."""
         winner = self.get(sobject, winner_id)["Id"]
