@@ -138,7 +138,8 @@ async def _know_survivors(engine: Engine, context: PassContext, side: Side) -> N
                 if policy_of(context, side, state) is not OnDelete.ARCHIVE
             ]
             await match_keys.put(session, context.scope, keyed)
-            await deletions.note(session, [lost.link_id for lost in rows.values()], side, Verdict.SEEN)
+            fresh = [state.id for state in states.values() if state.gone is not side.other]
+            await deletions.note(session, fresh, side, Verdict.SEEN)
         if len(rows) < staging.PAGE:
             return
         last = max(rows)

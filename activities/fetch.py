@@ -20,6 +20,7 @@ from activities.intake import take_in
 from activities.kinship import settle_kin
 from activities.merges import follow_merges
 from activities.reconsider import look_again
+from activities.report import report
 from activities.resting import show_resting, take_up_again
 from activities.settle import settle
 from activities.versions import adopt_version
@@ -75,6 +76,7 @@ async def _prepare(engine: Engine, context: PassContext) -> int:
     while await follow_merges(engine, context):
         await take_inbox(engine, context)
     await hold_back(engine, context)
+    await report(engine, context)
     return await _waiting(engine, context)
 
 

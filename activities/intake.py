@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -222,7 +223,18 @@ def differs(context: PassContext, side: Side, state: LinkState, record: Record) 
         return not _is_known_deletion(context, side, state, record)
     if side is Side.EXTERNAL and context.marks and record.marker != state.alguna_id:
         return True
-    ahead: Mapping[str, Value] = state.ahead.get(side.value, {})
+    return fields_differ(context, side, state, record, ahead=state.ahead.get(side.value, {}))
+
+
+def fields_differ(
+    context: PassContext,
+    side: Side,
+    state: LinkState,
+    record: Record,
+    *,
+    ahead: Mapping[str, Value] = MappingProxyType({}),
+) -> bool:
+    """Whether a mapped field of a record differs from what was agreed, or from what is known to be `ahead` of it."""
     for item in context.plan.fields:
         if item.direction is None:
             continue

@@ -20,6 +20,7 @@ from core.enums import OnMultiple
 from core.records import Side
 from store import conflicts, endings, links, passes, staging
 from store.endings import Ending
+from store.found import PAIRED
 from store.links import NewLink
 from store.match_keys import SKIPPED_BY_PERSON
 from store.passes import Tally
@@ -157,5 +158,7 @@ async def _store_pairs(session: AsyncSession, context: PassContext, chunk: Chunk
     subjects = [f"{Side.ALGUNA}:{pair[0]}" for pair in pairs] + [f"{Side.EXTERNAL}:{pair[1]}" for pair in pairs]
     tally = Tally()
     tally.note("linked", len(pairs))
+    if context.full:
+        tally.note(PAIRED, len(pairs))
     await passes.add_counts(session, chunk.of.pass_id, tally)
     return await conflicts.close(session, scope, "match", subjects, "resolved")

@@ -24,6 +24,7 @@ from store.conflicts import Question
 from store.deletions import Verdict
 from store.endings import Ending
 from store.errors import FailedRecord
+from store.found import DIFFERENT, MATCHED
 from store.links import LinkState
 from store.staging import StagedRecord
 from store.writes import Planned, operation_key
@@ -55,6 +56,8 @@ def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
         alone |= stop_flipping(context, link, views, result)
         held = held_back(context, result) - alone
         result = merged(frozen=alone | held) if alone | held else result
+    if context.full and not link.base and link.rule not in ("exists", "parted"):
+        decided.tally.note(MATCHED if result.quiet else DIFFERENT)
     planned = _writes(context, pair, result)
     decided.planned += planned
     decided.trails += trails_of(context, pair, result, views, planned)

@@ -224,6 +224,14 @@ async def drop(session: AsyncSession, row_ids: Collection[int]) -> None:
         await session.execute(delete(STAGED).where(STAGED.c.id.in_(list(row_ids))))
 
 
+async def of_links(session: AsyncSession, scope: Scope, link_ids: Collection[int]) -> list[StagedRecord]:
+    """The living staged records of these links."""
+    if not link_ids:
+        return []
+    query = select(STAGED).where(scope.covers(STAGED), STAGED.c.link_id.in_(list(link_ids)), ~STAGED.c.deleted)
+    return [_staged(scope, row) for row in (await session.execute(query)).all()]
+
+
 async def drop_link(session: AsyncSession, link_id: int) -> None:
     """Remove what is staged of a link that has ended."""
     await session.execute(delete(STAGED).where(STAGED.c.link_id == link_id))

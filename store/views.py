@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.records import Side
+from store import found
 from store.links import decode_base
 from store.rehearsal import PLANNED
 from store.tables.runs import Audit, ConflictRow, Outcome, Pass, RecordError, Run
@@ -63,8 +64,9 @@ def _stats(passes: Iterable[Pass]) -> JsonObject:
             for outcome, number in one.counts.get(side.value, {}).items():
                 target[outcome] = target.get(outcome, 0) + number
         for note, number in one.counts.items():
-            if note not in TO:
+            if note not in TO and not note.startswith(found.PREFIX):
                 stats[note] = stats.get(note, 0) + number
+        stats["found"] = found.report(one.counts) or stats.get("found")
     return stats
 
 

@@ -51,6 +51,9 @@ class EntityStats(Answer):
     conflicts: int
     parked: int
     drift: int = 0
+    held_deletions: int = 0
+    merged: int = 0
+    found: dict[str, dict[str, int]] | None = None
     unsettled: int = 0
 
 

@@ -16,6 +16,8 @@ ENDED = {"completed", "completed_with_errors", "failed", "canceled"}
 
 _POLL_SECONDS = 0.5
 _OUTCOMES = ("created", "updated", "unchanged", "skipped", "failed")
+_FOUND = ("matched", "different", "missing", "extra")
+_NOTES = ("linked", "merged", "conflicts", "parked", "heldDeletions")
 _SIDES = {"toExternal": "to external", "toAlguna": "to Alguna"}
 
 
@@ -45,8 +47,15 @@ def show_run(run: Run) -> None:
     ]
     if rows:
         show_table(["entity", "direction", *_OUTCOMES], rows)
+    found = [
+        [entity, side, *(numbers.get(key, 0) for key in _FOUND)]
+        for entity, counts in run.get("stats", {}).items()
+        for side, numbers in (counts.get("found") or {}).items()
+    ]
+    if found:
+        show_table(["entity", "found on", *_FOUND], found)
     notes = [
-        (entity, ", ".join(f"{key} {counts[key]}" for key in ("linked", "conflicts", "parked") if counts.get(key)))
+        (entity, ", ".join(f"{key} {counts[key]}" for key in _NOTES if counts.get(key)))
         for entity, counts in run.get("stats", {}).items()
     ]
     calls = run.get("apiCalls") or {}
