@@ -28,7 +28,9 @@ def _parked(scope: Scope, side: Side) -> Select[Any]:
 
 def _linked(parents: Scope, side: Side) -> Select[Any]:
     column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
-    return select(column).where(parents.covers(LINKS), LINKS.c.status == "active")
+    # A link whose partner is deleted frees nobody: nothing can be made under a parent that is gone.
+    whole = LINKS.c.gone.is_distinct_from(side.other.value)
+    return select(column).where(parents.covers(LINKS), LINKS.c.status == "active", whole)
 
 
 async def released(session: AsyncSession, scope: Scope, parents: Scope) -> bool:
