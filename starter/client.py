@@ -162,9 +162,19 @@ class Client:
                 return None
             raise
 
-    def put_sync_config(self, name: str, body: JsonObject) -> JsonObject:
-        """Create or replace the configuration."""
-        return cast(JsonObject, self.call("POST", f"{_of(name)}/sync-config", body))
+    def config_version(self, name: str) -> int | None:
+        """Return the version of the stored configuration, or None where there is none."""
+        response = self._http.request("GET", f"{_of(name)}/sync-config")
+        if response.status_code == 404:
+            return None
+        if not response.is_success:
+            raise _refusal(response)
+        return int(response.headers["etag"].strip('"'))
+
+    def put_sync_config(self, name: str, body: JsonObject, *, preview: bool = False) -> JsonObject:
+        """Create or replace the configuration; a preview only checks it and tells whom it would touch."""
+        query = {"preview": "true" if preview else None}
+        return cast(JsonObject, self.call("POST", f"{_of(name)}/sync-config", body, query))
 
     # Schedules
 
@@ -179,10 +189,21 @@ class Client:
     # Runs and records
 
     def start_sync(
-        self, name: str, entities: Sequence[str] | None = None, *, full: bool = False, dry_run: bool = False
+        self,
+        name: str,
+        entities: Sequence[str] | None = None,
+        *,
+        full: bool = False,
+        dry_run: bool = False,
+        changed_since: int | None = None,
     ) -> Started:
-        """Start a run, or one that only plans; it queues while another one works."""
+        """Start a run, or one that only plans; it queues while another one works.
+
+        `changed_since` is a version of the configuration: what its changes since then touch is synced.
+        """
         body: JsonObject = {"mode": "full" if full else "incremental"}
+        if changed_since is not None:
+            body["changedSince"] = changed_since
         if dry_run:
             body["dryRun"] = True
         if entities:

@@ -92,6 +92,22 @@ def apply(client: Client, entry: IntegrationEntry, credentials: Credentials) -> 
     return found
 
 
+def affects(client: Client, entry: IntegrationEntry) -> list[str]:
+    """Return whom applying an entry would touch, a line for each change. Raises ApiError for what would be refused."""
+    if not _exists(client, entry):
+        return []
+    told: JsonObject = client.put_sync_config(entry.id, _body(entry.whole()), preview=True).get("affects") or {}
+    return [_told(entity, shown, one) for entity, shown in told.items() for one in shown["changes"]]
+
+
+def _told(entity: str, shown: JsonObject, one: JsonObject) -> str:
+    if one["change"] == "filter":
+        moves = f"{shown['entering']} enter it, {shown['leaving']} leave it, {shown['unknown']} only reading tells"
+        return f"{entity}: the filter, of linked records {moves}"
+    name = f"{one['change']} of {one['field']}" if one["field"] else one["change"]
+    return f"{entity}: the {name}, {one['records']} record(s)"
+
+
 def export(client: Client, integration_id: str) -> JsonObject:
     """Return a stored configuration as an entry of a file. Credentials are write-only, so they are left out."""
     row = client.integration(integration_id)

@@ -84,7 +84,10 @@ class Reconnect(_Model):
 
 
 class StartSync(_Model):
-    """A sync to start; `recordIds` are ids of `side`, of the one entity that is named."""
+    """A sync to start; `recordIds` are ids of `side`, of the one entity that is named.
+
+    `changedSince` is a version of the configuration: what its changes since then touch is synced.
+    """
 
     entities: list[Entity] | None = Field(default=None, min_length=1)
     mode: Literal["incremental", "full"] = "incremental"
@@ -92,6 +95,7 @@ class StartSync(_Model):
     record_ids: list[Text] | None = Field(default=None, min_length=1, max_length=MOST_IDS)
     side: Side = Side.ALGUNA
     dry_run: bool = False
+    changed_since: int | None = Field(default=None, ge=1)
 
     def chosen_mode(self) -> Mode:
         """The mode as the engine knows it."""

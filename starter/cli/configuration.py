@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +15,7 @@ import yaml
 
 from starter.cli.output import say, show_json
 from starter.cli.session import SANDBOX_PORT_BASE, AsJson, CommandError, open_client, sandbox_url
-from starter.client import ApiError
+from starter.client import ApiError, Client
 from starter.config_file import ConfigFileError, IntegrationEntry, Loaded, filled_in, load
 from starter.sandboxes import Sandbox, url_of
 
@@ -37,12 +40,16 @@ def validate(file: File) -> None:
 
 @config.command()
 def plan(file: File, as_json: AsJson = False) -> None:
-    """Show what `apply` would change; changes nothing."""
-    from starter.config_changes import changes
+    """Show what `apply` would change, and whom it would touch; changes nothing."""
+    from starter.config_changes import affects, changes
 
     loaded = _checked(file)
+    touched: dict[str, list[str]] = {}
     with open_client() as client:
         found = {entry.id: changes(client, entry) for entry in loaded.file.integrations}
+        for index, entry in enumerate(loaded.file.integrations):
+            if found[entry.id] and not as_json:
+                touched[entry.id] = _whom(loaded, index, partial(affects, client, entry))
     if as_json:
         rows = {
             name: [{"path": c.path, "before": c.before, "after": c.after} for c in all_] for name, all_ in found.items()
@@ -53,12 +60,20 @@ def plan(file: File, as_json: AsJson = False) -> None:
         say(f"{name}: {f'{len(all_)} change(s)' if all_ else 'no change'}")
         for change in all_:
             say(f"  {change.text()}")
+        for line in touched.get(name, []):
+            say(f"  touches {line}")
     if any(found.values()):
         say(f"Carry them out with: external-sync config apply -f {file}")
+    if any(touched.values()):
+        say("Add --resync to sync the touched records again at once.")
 
 
 @config.command()
-def apply(file: File, as_json: AsJson = False) -> None:
+def apply(
+    file: File,
+    resync: Annotated[bool, typer.Option("--resync", help="Sync again what the changes touch.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Make the service agree with a file. Applying it again changes nothing.
 
     An integration that is not there yet is connected with the file's credentials; those of one that is there stay as
@@ -70,14 +85,11 @@ def apply(file: File, as_json: AsJson = False) -> None:
     done: dict[str, int] = {}
     with open_client() as client:
         for index, entry in enumerate(loaded.file.integrations):
-            try:
+            before = client.config_version(entry.id) if resync else None
+            with _naming_lines(loaded, index):
                 done[entry.id] = len(apply_entry(client, entry, credentials_of))
-            except ValueError as error:
-                raise CommandError(str(error)) from error
-            except ApiError as error:
-                if not error.errors:
-                    raise
-                raise CommandError(_refused(loaded, index, error)) from error
+            if done[entry.id] and before is not None:
+                _sync_again(client, entry.id, before)
             if not as_json:
                 say(f"{entry.id}: {f'{done[entry.id]} change(s) applied' if done[entry.id] else 'no change'}")
     if as_json:
@@ -134,6 +146,40 @@ def _checked(file: Path) -> Loaded:
     except ConfigFileError as error:
         raise CommandError(str(error)) from error
     return loaded
+
+
+def _whom(loaded: Loaded, index: int, ask: Callable[[], list[str]]) -> list[str]:
+    """Whom the changes touch, as far as the service can tell now."""
+    try:
+        return ask()
+    except ApiError as error:
+        if error.status == 422:
+            raise CommandError(_refused(loaded, index, error)) from error
+        return [f"records that cannot be told now: {error.detail}"]
+
+
+@contextmanager
+def _naming_lines(loaded: Loaded, index: int) -> Iterator[None]:
+    """Turn what the API refuses into messages with their lines in the file."""
+    try:
+        yield
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    except ApiError as error:
+        if not error.errors:
+            raise
+        raise CommandError(_refused(loaded, index, error)) from error
+
+
+def _sync_again(client: Client, name: str, version: int) -> None:
+    """Sync what the changes since a version touch, unless they touch nothing."""
+    try:
+        started = client.start_sync(name, changed_since=version)
+    except ApiError as error:
+        if any(one.get("field") == "changedSince" for one in error.errors):
+            return
+        raise
+    print(f"{name}: sync {started['syncId']} carries the changes out", file=sys.stderr)
 
 
 def _refused(loaded: Loaded, index: int, error: ApiError) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +16,7 @@ from core.errors import SyncError
 from core.problems import Problem, problems_of
 from core.records import Entity
 from core.validate import check_config
+from starter.services.affecting import affects
 from starter.services.backend import Backend
 from starter.services.refusals import Invalid, Missing
 from starter.services.systems import describe
@@ -30,18 +33,31 @@ async def stored(backend: Backend, integration: Integration) -> tuple[int, Integ
     return found[0], IntegrationConfig.model_validate(found[1])
 
 
-async def replace(backend: Backend, integration: Integration, given: IntegrationConfig) -> tuple[int, JsonObject]:
-    """Store a configuration and return its version and document.
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A stored configuration: its version, its document, and whom the change touches (empty: nobody)."""
+
+    version: int
+    document: JsonObject
+    affects: JsonObject
+
+
+async def replace(
+    backend: Backend, integration: Integration, given: IntegrationConfig, *, preview: bool = False
+) -> Saved:
+    """Store a configuration; a preview stores nothing and has the version that is in force.
 
     Of an entity whose mappings, rules or matching are not given, those stored before stay; else the provider's
     templates are taken.
     """
     found = await backend.configs.current(integration.id)
     known = IntegrationConfig.model_validate(found[1]) if found else None
-    return await _store(backend, integration, _expand(integration.provider, given, known), known)
+    return await _store(backend, integration, _expand(integration.provider, given, known), known, preview)
 
 
-async def change(backend: Backend, integration: Integration, patch: Mapping[str, Any]) -> tuple[int, JsonObject]:
+async def change(
+    backend: Backend, integration: Integration, patch: Mapping[str, Any], *, preview: bool = False
+) -> Saved:
     """Change single keys (JSON Merge Patch, RFC 7396: null restores the default) and return as `replace`."""
     _, known = await stored(backend, integration)
     merged = _merge(document_of(known), patch)
@@ -49,7 +65,7 @@ async def change(backend: Backend, integration: Integration, patch: Mapping[str,
         given = IntegrationConfig.model_validate(merged)
     except ValidationError as error:
         raise Invalid(*problems_of(error, IntegrationConfig)) from error
-    return await _store(backend, integration, _expand(integration.provider, given, known), known)
+    return await _store(backend, integration, _expand(integration.provider, given, known), known, preview)
 
 
 async def disable(backend: Backend, integration: Integration) -> None:
@@ -59,9 +75,13 @@ async def disable(backend: Backend, integration: Integration) -> None:
 
 
 async def replace_part(
-    backend: Backend, integration: Integration, given: FieldMappings | FieldResolution | Matching
-) -> JsonObject:
-    """Replace one entity's mappings, field rules or matching; return that part as stored.
+    backend: Backend,
+    integration: Integration,
+    given: FieldMappings | FieldResolution | Matching,
+    *,
+    preview: bool = False,
+) -> Saved:
+    """Replace one entity's mappings, field rules or matching; the document that is returned is that part.
 
     Problems are named by their path in this part; those of other parts by their path in the whole configuration.
     """
@@ -70,10 +90,10 @@ async def replace_part(
     parts = {**getattr(known, name), given.entity: value}
     config = known.model_copy(update={name: parts})
     try:
-        await _store(backend, integration, config, known)
+        saved = await _store(backend, integration, config, known, preview)
     except Invalid as refused:
         raise Invalid(*(_within(problem, given.entity, section) for problem in refused.problems)) from refused
-    return plain(given)
+    return dataclasses.replace(saved, document=plain(given))
 
 
 _PARTS: dict[type[BaseModel], Any] = {
@@ -155,20 +175,27 @@ def _merge(document: Any, patch: Any) -> Any:
 
 
 async def _store(
-    backend: Backend, integration: Integration, config: IntegrationConfig, known: IntegrationConfig | None
-) -> tuple[int, JsonObject]:
+    backend: Backend,
+    integration: Integration,
+    config: IntegrationConfig,
+    known: IntegrationConfig | None,
+    preview: bool = False,
+) -> Saved:
     schedules = backend.schedules
     # Switching off must work when a system is out of reach, too.
     switched_off = known is not None and not config.enabled and config == known.model_copy(update={"enabled": False})
     problems = [] if switched_off else await _check(backend, integration, config)
     if problems:
         raise Invalid(*problems)
-    document = document_of(config)
+    document, touched = document_of(config), await affects(backend, integration, known, config)
+    if preview:
+        found = await backend.configs.current(integration.id)
+        return Saved(found[0] if found else 0, document, touched)
     version = await backend.configs.save(integration.id, document)
     await backend.connections.set_enabled(integration.id, config.enabled)
     # Should this fail, the answer says so; the same call again, or the next start, aligns the Schedule.
     await schedules.apply(integration.id, integration.provider, document, paused=integration.paused)
-    return version, document
+    return Saved(version, document, touched)
 
 
 async def _check(backend: Backend, integration: Integration, config: IntegrationConfig) -> list[Problem]:

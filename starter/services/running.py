@@ -16,6 +16,7 @@ from core.config import IntegrationConfig
 from core.enums import Direction
 from core.problems import Problem
 from core.records import Entity, Side
+from starter.services.affecting import touched
 from starter.services.backend import Backend
 from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing, Unavailable, invalid
@@ -33,7 +34,10 @@ Effect = Callable[[AsyncSession], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A sync as a person asks for it; `record_ids` are ids of `side`, `direction` limits it to one way."""
+    """A sync as a person asks for it.
+
+    `record_ids` are ids of `side`, `direction` limits it to one way; `changed_since` is a version of the configuration.
+    """
 
     mode: Mode = Mode.INCREMENTAL
     entities: Sequence[Entity] | None = None
@@ -41,6 +45,7 @@ class Wish:
     side: Side = Side.ALGUNA
     dry_run: bool = False
     direction: Direction | None = None
+    changed_since: int | None = None
 
 
 async def start(backend: Backend, integration: Integration, wish: Wish) -> JsonObject:
@@ -67,6 +72,10 @@ async def start(backend: Backend, integration: Integration, wish: Wish) -> JsonO
             raise invalid("entities", "name exactly one entity, because recordIds are ids of one")
         asked[wanted[0]] = [(wish.side, record_id) for record_id in dict.fromkeys(wish.record_ids)]
         mode = Mode.INBOX
+    if wish.changed_since is not None:
+        mode, asked = await touched(backend, integration, wish.changed_since, forget=not wish.dry_run)
+        wanted = [entity for entity in asked if entity in wanted]
+        asked = {entity: asked[entity] for entity in wanted}
     # Both ways is what a run does by itself.
     direction = None if wish.direction is Direction.BIDIRECTIONAL else wish.direction
     entities = run_entities(config.entities, wanted)

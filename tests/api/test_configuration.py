@@ -6,6 +6,13 @@ from typing import Any
 
 import pytest
 
+from core.decisions import FieldBase
+from core.records import Entity
+from store.conflicts import Question, put
+from store.links import NewLink, add
+from store.scope import Scope
+from store.staging import take_inbox
+from store.types import utc_now
 from tests.api.world import World, config
 
 DOCUMENTED = {
@@ -302,3 +309,71 @@ async def test_a_filter_is_given_back_as_it_was_put_and_patched_as_a_whole(world
     assert changed["entityOptions"]["accounts"]["filter"] == {"alguna": ACTIVE, "external": None, "onLeave": "unlink"}
     gone = await world.call("PATCH", "/{id}/sync-config", {"entityOptions": {"accounts": {"filter": None}}})
     assert gone["entityOptions"]["accounts"]["filter"] is None
+
+
+async def add_links(world: World, count: int) -> None:
+    """Linked accounts of which name and email are known."""
+    links = [
+        NewLink(
+            f"cus_{number}",
+            f"001{number}",
+            "person",
+            {"name": FieldBase(f"Firm {number}", f"Firm {number}"), "email": FieldBase(None, None)},
+        )
+        for number in range(count)
+    ]
+    async with world.backend.db.transaction() as session:
+        await add(session, Scope(world.id, Entity.ACCOUNTS), links, config_version=1, at=utc_now())
+
+
+async def test_p26_a_change_tells_whom_it_touches_before_and_after_it_is_stored(world: World) -> None:
+    first = await world.configure(mappings={"accounts": [NAME]})
+    assert "affects" not in first
+    await add_links(world, 3)
+    body = {"entity": "accounts", "mappings": mapped()}
+    seen = await world.call("PUT", "/{id}/sync-config/field-mappings?preview=true", body)
+    assert await world.version() == 1, "a preview stores nothing"
+    assert seen["affects"]["accounts"]["changes"] == [{"change": "mapping", "field": "email", "records": 3}]
+    stored = await world.call("PUT", "/{id}/sync-config/field-mappings", body)
+    assert stored == seen
+    again = await world.call("PUT", "/{id}/sync-config/field-mappings", stored)
+    assert "affects" not in again, "an answer may be sent back; it changes nothing"
+    filters = {"entityOptions": {"accounts": {"filter": {"alguna": starts("Firm 1")}}}}
+    changed = await world.call("PATCH", "/{id}/sync-config", filters)
+    touched = changed["affects"]["accounts"]
+    assert (touched["entering"], touched["leaving"], touched["unknown"]) == (0, 2, 0)
+    assert touched["changes"] == [{"change": "filter", "field": None, "records": 2}]
+    by_city = {"field": "billingAddress.city", "op": "eq", "value": "London"}
+    unknown = await world.call("PATCH", "/{id}/sync-config", filtered(alguna=by_city))
+    assert unknown["affects"]["accounts"]["unknown"] == 3, "the city is not mapped: only reading tells"
+    assert "affects" not in await world.call("PATCH", "/{id}/sync-config", {"schedule": "0 * * * *"})
+
+
+def starts(value: str) -> dict[str, Any]:
+    return {"field": "name", "op": "starts_with", "value": value}
+
+
+async def test_p26_what_a_change_touches_can_be_synced_again(world: World) -> None:
+    await world.configure("accounts", "contacts", mappings={"accounts": mapped(conflictResolution="manual")})
+    await add_links(world, 2)
+    question = Question("fields", "1", "cus_1", "0011", fields=[{"algunaField": "email"}])
+    async with world.backend.db.transaction() as session:
+        await put(session, Scope(world.id, Entity.ACCOUNTS), [question], None, utc_now())
+    rules = {"entity": "accounts", "rules": [{"algunaField": "email", "strategy": "external_wins"}]}
+    told = await world.call("PUT", "/{id}/sync-config/field-resolution", rules)
+    assert told["affects"]["accounts"]["changes"] == [{"change": "rule", "field": "email", "records": 1}]
+    started = await world.call("POST", "/{id}/sync", {"changedSince": 1}, 202)
+    shown = await world.call("GET", f"/{{id}}/sync-history/{started['syncId']}")
+    assert (shown["mode"], shown["entities"], shown["trigger"]) == ("inbox", ["accounts"], "manual")
+    async with world.backend.db.transaction() as session:
+        asked = await take_inbox(session, Scope(world.id, Entity.ACCOUNTS), "p", 10)
+    assert [item.record_id for item in asked] == ["cus_1"], "only the open question is looked at again"
+    city = {"algunaField": "billingAddress.city", "externalField": "BillingCity", "direction": "alguna_to_external"}
+    more = {"entity": "accounts", "mappings": [*mapped(), city]}
+    await world.call("PUT", "/{id}/sync-config/field-mappings", more)
+    full = await world.call("POST", "/{id}/sync", {"changedSince": 2}, 202)
+    shown = await world.call("GET", f"/{{id}}/sync-history/{full['syncId']}")
+    assert (shown["mode"], shown["entities"]) == ("full", ["accounts"])
+    newest = await world.version()
+    for body in ({"changedSince": 99}, {"changedSince": newest}, {"changedSince": 1, "recordIds": ["a"]}):
+        assert await world.refused("POST", "/{id}/sync", body) == ["changedSince"]

@@ -165,17 +165,40 @@ def test_plan_shows_what_would_change_and_changes_nothing(api: FakeApi, file: Pa
     accounts = [{"algunaField": "name", "externalField": "AccountNumber"}]
     stored: dict[str, Any] = {**STORED, "schedule": None, "mappings": {**STORED["mappings"], "accounts": accounts}}  # type: ignore[dict-item]
     api.on("GET", f"{PATH}/sync-config", stored)
+    changes = [
+        {"change": "mapping", "field": "name", "records": 812},
+        {"change": "filter", "field": None, "records": 7},
+    ]
+    shown = {"records": 812, "changes": changes, "entering": 3, "leaving": 4, "unknown": 0}
+    api.on("POST", f"{PATH}/sync-config", {"affects": {"accounts": shown}})
     said = command("config", "plan", "-f", str(file))
-    assert said.code == 0
+    assert said.code == 0, said.err
+    assert "touches accounts: the mapping of name, 812 record(s)" in said.out
+    assert "3 enter it, 4 leave it" in said.out
     lines = [line.strip() for line in said.out.splitlines()]
     assert "+ config.schedule: */15 * * * *" in lines
     assert "~ mappings.accounts.name.externalField: AccountNumber -> Name" in lines
     assert any(line.startswith("+ mappings.accounts.email: ") for line in lines)
     assert "~ fieldResolution.accounts.name: manual -> latest_wins" in lines
     assert not any("contacts" in line for line in lines), "what the file leaves out stays"
-    assert {call.method for call in api.calls} == {"GET"}
+    assert [call.query for call in api.calls if call.method != "GET"] == [{"preview": "true"}]
     paths = {change["path"] for change in command("config", "plan", "-f", str(file), "--json").json["int_salesforce"]}
     assert "config.schedule" in paths
+
+
+def test_apply_can_sync_again_what_the_changes_touch(api: FakeApi, file: Path, command: Command) -> None:
+    write(file, "strategy: manual", "strategy: latest_wins")
+    api.on("GET", PATH, {"id": "int_salesforce", "provider": "salesforce"})
+    api.on("GET", f"{PATH}/sync-config", STORED)
+    api.on("POST", f"{PATH}/sync-config", {})
+    api.on("POST", f"{PATH}/sync", {"syncId": "sync_1", "status": "queued"}, 202)
+    said = command("config", "apply", "-f", str(file), "--resync")
+    assert said.code == 0, said.err
+    assert "sync_1" in said.err
+    assert api.bodies("POST", f"{PATH}/sync") == [{"mode": "incremental", "changedSince": 3}]
+    told = [{"field": "changedSince", "message": "nothing that touches records has changed"}]
+    api.on("POST", f"{PATH}/sync", {"status": 422, "detail": "nothing", "errors": told}, 422)
+    assert command("config", "apply", "-f", str(file), "--resync").code == 0
 
 
 def test_what_the_service_refuses_is_shown_with_its_line(

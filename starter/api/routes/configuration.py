@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 
 from core.config import FieldMappings, FieldResolution, IntegrationConfig, Matching
+from starter.api import configurations
 from starter.api.answers import Json
 from starter.api.bodies import EntityQuery
 from starter.api.needs import Named, Served
@@ -15,34 +16,43 @@ from starter.services import configuring
 router = APIRouter(prefix="/integrations/{integration}/sync-config", tags=["configuration"])
 
 
-def _versioned(version: int, document: dict[str, Any]) -> Response:
-    return Json(document, headers={"ETag": f'"{version}"'})
+Preview = Annotated[bool, Query(description="Check, and tell whom it would touch; store nothing.")]
 
 
-@router.post("", response_model=IntegrationConfig)
-async def put_config(body: IntegrationConfig, integration: Named, backend: Served) -> Response:
+def _versioned(saved: configuring.Saved) -> Response:
+    """The stored part, with whom the change touches where it touches anybody."""
+    document = {**saved.document, "affects": saved.affects} if saved.affects else saved.document
+    return Json(document, headers={"ETag": f'"{saved.version}"'})
+
+
+@router.post("", response_model=configurations.StoredConfig)
+async def put_config(
+    body: configurations.GivenConfig, integration: Named, backend: Served, preview: Preview = False
+) -> Response:
     """Create or replace the configuration; the answer shows the mappings that it expands to.
 
     Mappings, rules and matching of an entity that are not given stay, or come from the provider's templates.
     """
-    return _versioned(*await configuring.replace(backend, integration, body))
+    return _versioned(await configuring.replace(backend, integration, body.plain(), preview=preview))
 
 
 @router.get("", response_model=IntegrationConfig)
 async def get_config(integration: Named, backend: Served) -> Response:
     """Show the stored configuration, as `POST` takes it."""
     version, config = await configuring.stored(backend, integration)
-    return _versioned(version, configuring.document_of(config))
+    return _versioned(configuring.Saved(version, configuring.document_of(config), {}))
 
 
-@router.patch("", response_model=IntegrationConfig)
+@router.patch("", response_model=configurations.StoredConfig)
 async def patch_config(
     patch: Annotated[dict[str, Any], Body(description="JSON Merge Patch: null restores a default.")],
     integration: Named,
     backend: Served,
+    preview: Preview = False,
 ) -> Response:
     """Change single keys."""
-    return _versioned(*await configuring.change(backend, integration, patch))
+    changes = {key: value for key, value in patch.items() if key != configurations.AFFECTS}
+    return _versioned(await configuring.change(backend, integration, changes, preview=preview))
 
 
 @router.delete("", status_code=204)
@@ -52,11 +62,13 @@ async def delete_config(integration: Named, backend: Served) -> Response:
     return Response(status_code=204)
 
 
-@router.put("/field-mappings", response_model=FieldMappings)
-@router.post("/field-mappings", response_model=FieldMappings)
-async def put_field_mappings(body: FieldMappings, integration: Named, backend: Served) -> Response:
+@router.put("/field-mappings", response_model=configurations.StoredFieldMappings)
+@router.post("/field-mappings", response_model=configurations.StoredFieldMappings)
+async def put_field_mappings(
+    body: configurations.GivenFieldMappings, integration: Named, backend: Served, preview: Preview = False
+) -> Response:
     """Replace one entity's field mappings."""
-    return Json(await configuring.replace_part(backend, integration, body))
+    return _versioned(await configuring.replace_part(backend, integration, body.plain(), preview=preview))
 
 
 @router.get("/field-mappings", response_model=FieldMappings)
@@ -65,11 +77,13 @@ async def get_field_mappings(query: Annotated[EntityQuery, Query()], integration
     return Json(await configuring.mappings(backend, integration, query.entity))
 
 
-@router.put("/field-resolution", response_model=FieldResolution)
-@router.post("/field-resolution", response_model=FieldResolution)
-async def put_field_resolution(body: FieldResolution, integration: Named, backend: Served) -> Response:
+@router.put("/field-resolution", response_model=configurations.StoredFieldResolution)
+@router.post("/field-resolution", response_model=configurations.StoredFieldResolution)
+async def put_field_resolution(
+    body: configurations.GivenFieldResolution, integration: Named, backend: Served, preview: Preview = False
+) -> Response:
     """Replace one entity's field rules: who wins when a field changed on both sides."""
-    return Json(await configuring.replace_part(backend, integration, body))
+    return _versioned(await configuring.replace_part(backend, integration, body.plain(), preview=preview))
 
 
 @router.get("/field-resolution", response_model=FieldResolution)
@@ -78,11 +92,13 @@ async def get_field_resolution(query: Annotated[EntityQuery, Query()], integrati
     return Json(await configuring.field_rules(backend, integration, query.entity))
 
 
-@router.put("/matching", response_model=Matching)
-@router.post("/matching", response_model=Matching)
-async def put_matching(body: Matching, integration: Named, backend: Served) -> Response:
+@router.put("/matching", response_model=configurations.StoredMatching)
+@router.post("/matching", response_model=configurations.StoredMatching)
+async def put_matching(
+    body: configurations.GivenMatching, integration: Named, backend: Served, preview: Preview = False
+) -> Response:
     """Replace one entity's matching: how records without a link find each other."""
-    return Json(await configuring.replace_part(backend, integration, body))
+    return _versioned(await configuring.replace_part(backend, integration, body.plain(), preview=preview))
 
 
 @router.get("/matching", response_model=Matching)

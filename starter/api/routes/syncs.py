@@ -28,8 +28,16 @@ async def start_sync(integration: Named, backend: Served, body: StartSync | None
     asked = body or StartSync()
     if asked.record_ids is not None and asked.mode == "full":
         raise invalid("mode", "chosen records are read in any case; leave mode out")
+    if asked.record_ids is not None and asked.changed_since is not None:
+        raise invalid("changedSince", "finds its records by itself; leave recordIds out")
     wish = running.Wish(
-        asked.chosen_mode(), asked.entities, asked.record_ids, asked.side, asked.dry_run, asked.direction
+        asked.chosen_mode(),
+        asked.entities,
+        asked.record_ids,
+        asked.side,
+        asked.dry_run,
+        asked.direction,
+        asked.changed_since,
     )
     return Json(await running.start(backend, integration, wish), 202)
 
