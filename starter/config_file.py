@@ -142,6 +142,8 @@ def load(path: Path) -> Loaded:
     try:
         lines = Lines(text)
         data = yaml.load(text, StrictLoader)
+    except RecursionError:
+        raise ConfigFileError(name, [Finding(0, "", "not usable: it is nested too deeply")]) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ConfigFileError(name, [Finding(line, "", f"not YAML: {error.problem}")]) from error

@@ -12,6 +12,8 @@ import yaml
 
 _BOOL = "tag:yaml.org,2002:bool"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
+MOST_PARTS = 100_000
+"""Of a document with its aliases written out; a large configuration has a few thousand."""
 _PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -34,6 +36,7 @@ class Lines:
         """Read the document's structure. Raises yaml.MarkedYAMLError."""
         self._root: yaml.Node | None = yaml.compose(text, StrictLoader)
         self.repeated: list[tuple[int, str]] = []
+        self._parts = 0
         self._find_repeated(self._root)
 
     def at(self, path: str) -> int:
@@ -51,6 +54,10 @@ class Lines:
         return line
 
     def _find_repeated(self, node: yaml.Node | None) -> None:
+        self._parts += 1
+        if self._parts > MOST_PARTS and node is not None:
+            # A few lines of aliases of aliases can stand for billions of parts.
+            raise yaml.MarkedYAMLError(problem=f"it has more than {MOST_PARTS} parts", problem_mark=node.start_mark)
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()
             for key, value in node.value:

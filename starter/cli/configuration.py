@@ -16,7 +16,8 @@ import yaml
 from starter.cli.output import say, show_json
 from starter.cli.session import SANDBOX_PORT_BASE, AsJson, CommandError, open_client, sandbox_url
 from starter.client import ApiError, Client
-from starter.config_file import ConfigFileError, IntegrationEntry, Loaded, filled_in, load
+from starter.config_file import ConfigFile, ConfigFileError, IntegrationEntry, Loaded, filled_in, load
+from starter.config_markdown import page
 from starter.sandboxes import Sandbox, url_of
 
 config = typer.Typer(help="Configuration as code: a YAML file with any number of integrations.")
@@ -104,6 +105,7 @@ def export(
     integration: Annotated[
         list[str] | None, typer.Option("--integration", "-i", help="Only this integration (may be repeated).")
     ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Write a page for people instead.")] = False,
 ) -> None:
     """Write what is stored as a file that `apply` takes; without credentials, which are never given out."""
     from starter.config_changes import export as export_entry
@@ -111,8 +113,7 @@ def export(
     with open_client() as client:
         names = integration or [row["id"] for row in client.integrations()]
         entries = [export_entry(client, name) for name in names]
-    text = "# Credentials are never given out; `config apply` needs them only for integrations that do not exist yet.\n"
-    text += yaml.safe_dump({"integrations": entries}, sort_keys=False, allow_unicode=True, width=110)
+    text = page(entries) if markdown else _yaml(entries)
     if file is None:
         sys.stdout.write(text)
         return
@@ -121,6 +122,20 @@ def export(
     except OSError as error:
         raise CommandError(f"cannot write {file}: {error.strerror}") from error
     say(f"Wrote {len(entries)} integration(s) to {file}")
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of configuration files, for editors: completion, and errors while you type.
+
+    Save it beside your file and begin that with `# yaml-language-server: $schema=external-sync.schema.json`.
+    """
+    show_json(ConfigFile.model_json_schema(by_alias=True))
+
+
+def _yaml(entries: list[Any]) -> str:
+    text = "# Credentials are never given out; `config apply` needs them only for integrations that do not exist yet.\n"
+    return text + yaml.safe_dump({"integrations": entries}, sort_keys=False, allow_unicode=True, width=110)
 
 
 def credentials_of(entry: IntegrationEntry) -> dict[str, Any]:

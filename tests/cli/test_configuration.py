@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import yaml
 
@@ -251,3 +252,34 @@ def test_the_readme_shows_a_valid_file(tmp_path: Path, command: Command) -> None
         file.write_text(block)
         said = command("config", "validate", "-f", str(file))
         assert said.code == 0, said.err
+
+
+def test_export_documents_mappings_for_people(api: FakeApi, command: Command) -> None:
+    api.on("GET", "/integrations", [{"id": "int_salesforce", "provider": "salesforce"}])
+    api.on("GET", "/integrations/int_salesforce", {"id": "int_salesforce", "provider": "salesforce"})
+    api.on("GET", "/integrations/int_salesforce/sync-config", STORED)
+    said = command("config", "export", "--markdown")
+    assert said.code == 0, said.err
+    assert "# int_salesforce (salesforce)" in said.out
+    assert re.search(r"^\| `name` \| ↔ \| `Name` \|.*\| `manual` \|", said.out, re.MULTILINE), said.out
+    assert "1. `id` = `Alguna_Customer_ID__c`" in said.out
+
+
+def test_editors_get_a_schema_that_the_examples_fit(command: Command) -> None:
+    schema = yaml.safe_load(command("config", "schema").out)
+    fits = jsonschema_rs.validator_for(schema)
+    for example in sorted((ROOT / "examples").glob("*.yaml")):
+        fits.validate(yaml.safe_load(example.read_text()))
+    assert not fits.is_valid({"integrations": [{"id": "int_x", "provider": "salesforce", "confg": {}}]})
+
+
+def test_i10_a_file_of_aliases_of_aliases_is_refused(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.yaml"
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    bomb.write_text("\n".join(lines))
+    with pytest.raises(ConfigFileError, match="more than"):
+        load(bomb)
+    bomb.write_text("[" * 5000)
+    with pytest.raises(ConfigFileError):
+        load(bomb)
