@@ -269,6 +269,11 @@ class Client:
         """Return what waits, and what rules and people decided in the last days."""
         return cast(JsonObject, self.call("GET", f"{_of(name)}/conflicts/summary", params={"days": days}))
 
+    def match_preview(self, name: str, entity: str) -> JsonObject:
+        """Try the stored matching on the records as they are; lists are cut at 200 rows."""
+        path = f"{_of(name)}/sync-config/matching/preview"
+        return cast(JsonObject, self.call("POST", path, params={"entity": entity, "limit": 200}))
+
     def links(self, name: str, entity: str) -> list[Link]:
         """Return all links of an entity."""
         return list(self.pages(f"{_of(name)}/links/{entity}"))

@@ -189,6 +189,13 @@ class ListQuery(_Model):
     offset: int = Field(default=0, ge=0, le=2**31)
 
 
+class MatchPreviewQuery(ListQuery):
+    """Which matching to try, on how many records of each side, and which part of each list to show."""
+
+    entity: Entity | None = None
+    records: int = Field(default=5000, ge=1, le=20_000, description="The most records of each side to read.")
+
+
 class HistoryQuery(ListQuery):
     """Filters of the history; `from` and `to` bound the time at which a sync was asked for."""
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from core.records import Entity
+from starter.cli.match_preview import show_preview
 from starter.cli.output import cell, moment, say, show_json, show_pairs, show_table
 from starter.cli.session import (
     AsJson,
@@ -217,12 +218,19 @@ def links(
     entity: Entity,
     alguna_id: Annotated[str | None, typer.Option(help="The record's id in Alguna.")] = None,
     external_id: Annotated[str | None, typer.Option(help="The record's id in the external system.")] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Read both systems and show what matching would link now; stores nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show which records are one: the link of a record by its id on either side, or all links of an entity."""
-    if alguna_id and external_id:
-        raise CommandError("give either --alguna-id or --external-id")
+    if bool(alguna_id) + bool(external_id) + preview > 1:
+        raise CommandError("give one of --alguna-id, --external-id and --preview")
     with open_client() as client:
+        if preview:
+            found_pairs = client.match_preview(integration, entity.value)
+            show_json(found_pairs) if as_json else show_preview(found_pairs)
+            return
         if not (alguna_id or external_id):
             _show_links(client.links(integration, entity.value), as_json=as_json)
             return

@@ -96,6 +96,29 @@ async def replace_part(
     return dataclasses.replace(saved, document=plain(given))
 
 
+async def assumed(backend: Backend, integration: Integration, entity: Entity) -> IntegrationConfig:
+    """Return the stored configuration; where it says nothing of an entity, the provider's templates for it.
+
+    Raises Invalid for an entity that the provider has not.
+    """
+    offered = provider_spec(integration.provider).entities
+    if entity not in offered:
+        known = ", ".join(one.value for one in offered)
+        raise Invalid(Problem("entity", f"`{entity.value}` cannot be synced with this provider, only {known}"))
+    found = await backend.configs.current(integration.id)
+    config = IntegrationConfig.model_validate(found[1]) if found else IntegrationConfig(entities=[entity])
+    wanted = config.model_copy(update={"entities": [*config.entities, entity]})
+    return _expand(integration.provider, wanted, config).model_copy(update={"entities": config.entities})
+
+
+async def part_problems(
+    backend: Backend, integration: Integration, config: IntegrationConfig, entity: Entity, section: str
+) -> list[Problem]:
+    """Return what is wrong with one part of a configuration, by its path in the body that sets it."""
+    found = await _check(backend, integration, config)
+    return [_within(one, entity, section) for one in found if one.entity is entity and one.section == section]
+
+
 _PARTS: dict[type[BaseModel], Any] = {
     FieldMappings: lambda given: ("mappings", "mappings", given.mappings),
     FieldResolution: lambda given: ("fieldRules", "field_rules", given.rules),

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Body, Query, Response
 from core.config import FieldMappings, FieldResolution, IntegrationConfig, Matching
 from starter.api import configurations
 from starter.api.answers import Json
-from starter.api.bodies import EntityQuery
+from starter.api.bodies import EntityQuery, MatchPreviewQuery
+from starter.api.match_documents import MatchPreviewAnswer
 from starter.api.needs import Named, Served
 from starter.services import configuring
+from starter.services.match_preview import match_preview, refuse_other_entity
 
 router = APIRouter(prefix="/integrations/{integration}/sync-config", tags=["configuration"])
 
@@ -105,3 +107,19 @@ async def put_matching(
 async def get_matching(query: Annotated[EntityQuery, Query()], integration: Named, backend: Served) -> Response:
     """Show one entity's matching, as `PUT` takes it."""
     return Json(await configuring.matching(backend, integration, query.entity))
+
+
+@router.post("/matching/preview", response_model=MatchPreviewAnswer)
+async def preview_matching(
+    query: Annotated[MatchPreviewQuery, Query()],
+    integration: Named,
+    backend: Served,
+    body: Annotated[Matching | None, Body()] = None,
+) -> Response:
+    """Try a matching, or the stored one, on both systems' records as they are now. Nothing is stored.
+
+    Both sides are read at each call, up to `records` of each; `limit` and `offset` choose the part of every list.
+    """
+    entity = refuse_other_entity(query.entity, body)
+    shown = {"most": query.records, "limit": query.limit, "offset": query.offset}
+    return Json(await match_preview(backend, integration, entity, body, **shown))
