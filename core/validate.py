@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from core import paths
 from core.config import FieldMapping, IntegrationConfig, Matching, plan
 from core.enums import Direction, MatchType, OnDelete, OnNoMatch, Transform
 from core.errors import FieldValidation
@@ -117,7 +118,7 @@ class _EntityCheck:
 
     def _types(self, side: Side) -> dict[str, str]:
         schema = self.schemas.get((side, self.entity))
-        return {name: field.type for name, field in schema.fields.items()} if schema else {}
+        return schema.types(_name(side, mapping) for mapping in self._mappings()) if schema else {}
 
     def _check_mappings(self) -> Iterator[tuple[str, str]]:
         compiled = plan(
@@ -152,10 +153,14 @@ class _EntityCheck:
     def _field_problem(self, side: Side, mapping: FieldMapping) -> str | None:
         """Say why a mapping cannot use its field on this side, as its own direction asks."""
         schema = self.schemas.get((side, self.entity))
-        name = mapping.alguna_field if side is Side.ALGUNA else mapping.external_field
+        name = _name(side, mapping)
+        try:
+            paths.check(name)
+        except FieldValidation as error:
+            return error.message
         if schema is None:
             return None
-        field = schema.fields.get(name)
+        field = schema.field(name)
         if field is None:
             return f"{_SYSTEM[side]} has no field `{name}` on {schema.object_name}" + did_you_mean(name, schema.fields)
         return _write_problem(side, field, mapping) if mapping.direction.allows(side) else None
@@ -196,9 +201,13 @@ class _EntityCheck:
                 if side is Side.ALGUNA and rule.type is MatchType.EXTERNAL_ID:
                     if name != "id":
                         yield f"rules[{index}].algunaField", "an external_id rule compares Alguna's `id`"
-                elif schema and not marked and name not in schema.fields:
+                elif schema and not marked and schema.field(name) is None:
                     message = f"{_SYSTEM[side]} has no field `{name}` on {schema.object_name}"
                     yield f"rules[{index}].{_KEY[side]}", message + did_you_mean(name, schema.fields)
+
+
+def _name(side: Side, mapping: FieldMapping) -> str:
+    return mapping.alguna_field if side is Side.ALGUNA else mapping.external_field
 
 
 def _write_problem(side: Side, field: FieldSchema, mapping: FieldMapping) -> str | None:
