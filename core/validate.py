@@ -9,6 +9,7 @@ from core import paths
 from core.config import FieldMapping, IntegrationConfig, Matching, plan
 from core.enums import Direction, MatchType, OnDelete, OnNoMatch, Transform
 from core.errors import FieldValidation
+from core.field_check import check_fit
 from core.filter_config import check_filter
 from core.mapping import to_external
 from core.money import is_known_currency
@@ -24,6 +25,8 @@ Facts = Mapping[tuple[Side, Entity], WriteFacts]
 
 _SYSTEM = {Side.ALGUNA: "Alguna", Side.EXTERNAL: "the external system"}
 _ONLY_FROM = {Side.ALGUNA: Direction.ALGUNA_TO_EXTERNAL, Side.EXTERNAL: Direction.EXTERNAL_TO_ALGUNA}
+# What the engine gives new records by itself: the currency that the configuration or the provider account names.
+_FILLED = {Side.ALGUNA: ("currency",), Side.EXTERNAL: ()}
 _KEY = {Side.ALGUNA: "algunaField", Side.EXTERNAL: "externalField"}
 
 
@@ -136,7 +139,8 @@ class _EntityCheck:
             for side in Side:
                 if message := self._field_problem(side, mapping):
                     yield f"{place}.{_KEY[side]}", message
-            for key, message in (*check_transform(field, direction=mapping.direction), *_check_default(field)):
+            unfit = [*check_transform(field, direction=mapping.direction), *_check_default(field)]
+            for key, message in unfit or check_fit(field, self._sides()):
                 yield f"{place}.{key}", message
             first = keys.setdefault(mapping.alguna_field, index)
             if first != index:
@@ -165,20 +169,25 @@ class _EntityCheck:
             return f"{_SYSTEM[side]} has no field `{name}` on {schema.object_name}" + did_you_mean(name, schema.fields)
         return _write_problem(side, field, mapping) if mapping.direction.allows(side) else None
 
+    def _sides(self) -> dict[Side, EntitySchema | None]:
+        return {side: self.schemas.get((side, self.entity)) for side in Side}
+
     def _check_required(self) -> Iterator[tuple[str, str]]:
-        """Creating in the external system needs every field that the system requires."""
-        schema = self.schemas.get((Side.EXTERNAL, self.entity))
-        facts = self.facts.get((Side.EXTERNAL, self.entity))
+        """Creating on a side needs every field that it requires."""
         matching = self.config.matching.get(self.entity)
-        skips = matching is not None and matching.on_no_match is OnNoMatch.SKIP
-        if not schema or not facts or skips or OperationKind.CREATE not in facts.kinds:
+        if matching is not None and matching.on_no_match is OnNoMatch.SKIP:
             return
-        if not self.config.direction.allows(Side.EXTERNAL):
-            return
-        filled = {item.external_field for item in self._mappings() if item.direction.allows(Side.EXTERNAL)}
-        for name, field in schema.fields.items():
-            if field.required and not field.read_only and name not in filled | {facts.marker, facts.parent}:
-                yield "mappings", f"`{name}` is required to create {schema.object_name}, but no mapping writes it"
+        for side in Side:
+            schema, facts = self.schemas.get((side, self.entity)), self.facts.get((side, self.entity))
+            if not schema or not facts or OperationKind.CREATE not in facts.kinds:
+                continue
+            if not self.config.direction.allows(side):
+                continue
+            written = {_name(side, item) for item in self._mappings() if item.direction.allows(side)}
+            filled = {facts.marker, facts.parent, *_FILLED[side], *written}
+            for name, field in schema.fields.items():
+                if field.required and not field.read_only and name not in filled:
+                    yield "mappings", f"`{name}` is required to create {schema.object_name}, but no mapping writes it"
 
     def _check_rules(self) -> Iterator[tuple[str, str]]:
         mapped = {item.alguna_field for item in self._mappings()}

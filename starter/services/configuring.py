@@ -92,7 +92,7 @@ async def replace_part(
     try:
         saved = await _store(backend, integration, config, known, preview)
     except Invalid as refused:
-        raise Invalid(*(_within(problem, given.entity, section) for problem in refused.problems)) from refused
+        raise Invalid(*(within(problem, given.entity, section) for problem in refused.problems)) from refused
     return dataclasses.replace(saved, document=plain(given))
 
 
@@ -151,15 +151,16 @@ def document_of(config: IntegrationConfig) -> JsonObject:
 
 def plain(model: BaseModel) -> JsonObject:
     """Return a model's JSON object with exact numbers, whole ones as integers."""
-    found: JsonObject = _exact(model.model_dump(by_alias=True))
+    found: JsonObject = exact(model.model_dump(by_alias=True))
     return found
 
 
-def _exact(value: Any) -> Any:
+def exact(value: Any) -> Any:
+    """Return JSON with exact numbers, whole ones as integers."""
     if isinstance(value, Mapping):
-        return {str(key): _exact(item) for key, item in value.items()}
+        return {str(key): exact(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_exact(item) for item in value]
+        return [exact(item) for item in value]
     if isinstance(value, float | Decimal):
         number = Decimal(str(value))
         return int(number) if number == number.to_integral_value() else number
@@ -207,7 +208,7 @@ async def _store(
     schedules = backend.schedules
     # Switching off must work when a system is out of reach, too.
     switched_off = known is not None and not config.enabled and config == known.model_copy(update={"enabled": False})
-    problems = [] if switched_off else await _check(backend, integration, config)
+    problems = [] if switched_off else await check(backend, integration, config)
     if problems:
         raise Invalid(*problems)
     document, touched = document_of(config), await affects(backend, integration, known, config)
@@ -221,7 +222,8 @@ async def _store(
     return Saved(version, document, touched)
 
 
-async def _check(backend: Backend, integration: Integration, config: IntegrationConfig) -> list[Problem]:
+async def check(backend: Backend, integration: Integration, config: IntegrationConfig) -> list[Problem]:
+    """Return everything wrong with a configuration, in itself and against both systems."""
     offered = provider_spec(integration.provider).entities
     named = {*config.entities, *config.mappings, *config.field_rules, *config.matching}
     try:
@@ -235,7 +237,7 @@ async def _check(backend: Backend, integration: Integration, config: Integration
     return check_config(config, offered, described.schemas, described.facts)
 
 
-def _within(problem: Problem, entity: Entity, section: str) -> Problem:
+def within(problem: Problem, entity: Entity, section: str) -> Problem:
     """The problem by its path in the body that sets one entity's part."""
     if problem.entity is entity and problem.section == section:
         return Problem(problem.field, problem.message)
