@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from connectors.protocols import Connector
@@ -42,9 +43,9 @@ class _Work:
     plan: EntityPlan
     schemas: Mapping[Side, EntitySchema]
 
-    def fields(self, side: Side, values: Mapping[str, Value]) -> list[JsonObject]:
-        """A record of `side`, carried to the other side and back."""
-        return [self._field(item, side.other) for item in preview_record(self.plan, side, values)]
+    def fields(self, side: Side, values: Mapping[str, Value], at: datetime | None = None) -> list[JsonObject]:
+        """A record of `side`, modified `at`, carried to the other side and back."""
+        return [self._field(item, side.other) for item in preview_record(self.plan, side, values, at)]
 
     def _field(self, item: FieldPreview, target: Side) -> JsonObject:
         name = item.external_field if target is Side.EXTERNAL else item.alguna_field
@@ -151,7 +152,7 @@ def _show(work: _Work, sample: Sample, live: Live) -> JsonObject:
         for record in live[sample.side, sample.id]:
             if record is not None and not record.deleted:
                 ids[record.side] = record.id
-                shown[record.side] = work.fields(record.side, record.fields)
+                shown[record.side] = work.fields(record.side, record.fields, record.modified_at)
     return {
         "side": sample.side.value,
         "algunaId": ids[Side.ALGUNA],
