@@ -92,7 +92,7 @@ async def replace_part(
     try:
         saved = await _store(backend, integration, config, known, preview)
     except Invalid as refused:
-        raise Invalid(*(within(problem, given.entity, section) for problem in refused.problems)) from refused
+        raise Invalid(*(_within(problem, given.entity, section) for problem in refused.problems)) from refused
     return dataclasses.replace(saved, document=plain(given))
 
 
@@ -208,7 +208,7 @@ async def _store(
     schedules = backend.schedules
     # Switching off must work when a system is out of reach, too.
     switched_off = known is not None and not config.enabled and config == known.model_copy(update={"enabled": False})
-    problems = [] if switched_off else await check(backend, integration, config)
+    problems = [] if switched_off else await _check(backend, integration, config)
     if problems:
         raise Invalid(*problems)
     document, touched = document_of(config), await affects(backend, integration, known, config)
@@ -222,8 +222,7 @@ async def _store(
     return Saved(version, document, touched)
 
 
-async def check(backend: Backend, integration: Integration, config: IntegrationConfig) -> list[Problem]:
-    """Return everything wrong with a configuration, in itself and against both systems."""
+async def _check(backend: Backend, integration: Integration, config: IntegrationConfig) -> list[Problem]:
     offered = provider_spec(integration.provider).entities
     named = {*config.entities, *config.mappings, *config.field_rules, *config.matching}
     try:
@@ -237,7 +236,7 @@ async def check(backend: Backend, integration: Integration, config: IntegrationC
     return check_config(config, offered, described.schemas, described.facts)
 
 
-def within(problem: Problem, entity: Entity, section: str) -> Problem:
+def _within(problem: Problem, entity: Entity, section: str) -> Problem:
     """The problem by its path in the body that sets one entity's part."""
     if problem.entity is entity and problem.section == section:
         return Problem(problem.field, problem.message)

@@ -17,7 +17,7 @@ from core.records import Entity, Record, Side
 from core.schema import EntitySchema
 from core.values import Value
 from starter.services.backend import Backend
-from starter.services.configuring import check, stored, within
+from starter.services.configuring import part_problems, stored
 from starter.services.refusals import Invalid
 from starter.services.systems import connected, described
 from store import links
@@ -81,9 +81,8 @@ async def preview(
     _, config = await stored(backend, integration)
     if mappings is not None:
         config = config.model_copy(update={"mappings": {**config.mappings, entity: mappings}})
-        problems = [one for one in await check(backend, integration, config) if one.entity in (entity, None)]
-        if problems:
-            raise Invalid(*(within(one, entity, "mappings") for one in problems))
+        if problems := await part_problems(backend, integration, config, entity, "mappings"):
+            raise Invalid(*problems)
     found = await described(backend, integration, entity)
     async with connected(backend, integration) as sides:
         work = _Work(await _plan(config, entity, sides, found), {side: one.schema for side, one in found.items()})
