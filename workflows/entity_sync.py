@@ -157,12 +157,13 @@ class EntitySync:
 
     async def _fetch(self, of: PassRef) -> FetchResult:
         while True:
+            woken = self._woken
             try:
                 return await workflow.execute_activity_method(
                     SyncSteps.fetch, of, summary=f"{of.entity} {of.mode}", **step_options(of.heartbeat_seconds)
                 )
             except ActivityError as error:
-                await self._wait_or_raise(of, error)
+                await self._wait_or_raise(of, error, woken)
 
     async def _chunks(self, of: PassRef, result: FetchResult, number: int) -> int:
         """Work through the waiting records in chunks: matched one after the other, then written side by side."""
@@ -196,6 +197,7 @@ class EntitySync:
         """Run one step of a chunk, waiting where a person is needed; return whether the next has anything to do."""
         steps = {"match": SyncSteps.match, "transform": SyncSteps.transform, "write": SyncSteps.write}
         while True:
+            woken = self._woken
             try:
                 result = await workflow.execute_activity_method(
                     steps[name],
@@ -204,12 +206,15 @@ class EntitySync:
                     **step_options(chunk.of.heartbeat_seconds),
                 )
             except ActivityError as error:
-                await self._wait_or_raise(chunk.of, error)
+                await self._wait_or_raise(chunk.of, error, woken)
             else:
                 return result.proceed
 
-    async def _wait_or_raise(self, of: PassRef, error: ActivityError) -> None:
-        """Wait for what the failed step needs, or raise what waiting cannot mend."""
+    async def _wait_or_raise(self, of: PassRef, error: ActivityError, woken: int) -> None:
+        """Wait for what the failed step needs, or raise what waiting cannot mend.
+
+        `woken` counts from before the step: somebody who reconnects while the step is failing has answered already.
+        """
         cause = error.cause
         kind = cause.type if isinstance(cause, ApplicationError) else None
         if (
@@ -218,13 +223,13 @@ class EntitySync:
             or self._is_canceled(of)
         ):
             raise error
-        before, timeout = self._woken, RECHECK
+        timeout = RECHECK
         if kind == Wait.QUOTA.value and cause.details:
             timeout = timedelta(seconds=min(float(cause.details[0]), 86_400.0))
         self._show(f"{of.entity}: paused ({kind}). {cause.message}")
         workflow.upsert_search_attributes([OUTCOME.value_set(f"paused_{kind}")])
         with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(lambda: self._woken != before, timeout=timeout, timeout_summary=kind)
+            await workflow.wait_condition(lambda: self._woken != woken, timeout=timeout, timeout_summary=kind)
         # Not in a `finally`: that would run without a workflow when the waiting workflow is taken out of the cache.
         workflow.upsert_search_attributes([OUTCOME.value_unset()])
 

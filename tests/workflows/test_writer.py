@@ -15,6 +15,7 @@ from activities.engine import Engine
 from activities.fetch import fetch
 from core import names
 from core.enums import Direction
+from core.errors import AuthExpired
 from core.records import Entity
 from store import runs
 from tests.engine.test_waiting import until
@@ -118,6 +119,30 @@ async def test_i1_a_request_that_comes_while_the_last_step_ends_is_served(world:
             await all_completed(world, [first, *late])
     assert len(late) == 1
     assert await passes_of(world, late[0]) != await passes_of(world, first)
+
+
+async def test_i7_a_reconnect_that_comes_while_a_step_fails_is_not_waited_for_again(world: World) -> None:
+    writer = world.client.get_workflow_handle(WRITER)
+    failed: list[PassRef] = []
+
+    async def is_told() -> bool:
+        history = await writer.fetch_history()
+        signals = [event.workflow_execution_signaled_event_attributes.signal_name for event in history.events]
+        return names.RECONNECTED in signals
+
+    async def fetch_and_fail(engine: Engine, ref: PassRef) -> FetchResult:
+        if not failed:
+            failed.append(ref)
+            await writer.signal(names.RECONNECTED)
+            # The new credentials are told before the writer hears that the old ones are dead.
+            await until(is_told)
+            raise AuthExpired("the old grant is dead", connection_id=INTEGRATION, generation=0)
+        return await fetch(engine, ref)
+
+    with patch.object(steps, "fetch", fetch_and_fail):
+        async with world.worker():
+            await all_completed(world, [await world.start()])
+    assert len(failed) == 1
 
 
 async def is_asked(world: World, handle: Handle) -> bool:
