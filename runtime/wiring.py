@@ -51,7 +51,7 @@ class Services:
     ) -> Connector:
         """Make a connector on a token store of the caller's (say, credentials that are only being checked)."""
         spec = provider_spec(provider)
-        known = {**spec.limits, **limits}
+        known = {**spec.limits, **{name: float(limit) for name, limit in limits.items()}}
         return spec.connect(
             ConnectorContext(
                 connection_id=connection_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,31 +39,35 @@ from tests.engine.invariants import Claims, check_books
 from worker import make_engine, make_worker
 
 INTEGRATION = "int_salesforce"
+_READS_BY_POST = re.compile(r"composite/sobjects/|/batch/read$|/search$")
 ROOT = Path(__file__).parents[2]
 
 
 class Sandboxes:
-    """Both sandboxes, reached as a person would: by their control API."""
+    """Alguna's sandbox and a provider's, reached as a person would: by their control API."""
 
-    def __init__(self, alguna: SandboxThread | None = None, salesforce: SandboxThread | None = None) -> None:
+    def __init__(
+        self, provider: str = "salesforce", alguna: SandboxThread | None = None, external: SandboxThread | None = None
+    ) -> None:
+        self.provider = provider
         self.alguna = alguna or SandboxThread("alguna")
-        self.salesforce = salesforce or SandboxThread("salesforce")
+        self.external = external or SandboxThread(provider)
         self.http = httpx.AsyncClient(timeout=60, trust_env=False)
 
     async def start(self) -> None:
-        await asyncio.gather(*(asyncio.to_thread(box.start) for box in (self.alguna, self.salesforce)))
+        await asyncio.gather(*(asyncio.to_thread(box.start) for box in (self.alguna, self.external)))
 
     def again(self) -> Sandboxes:
         """The same sandboxes, with a client of the event loop that is running now."""
-        return Sandboxes(self.alguna, self.salesforce)
+        return Sandboxes(self.provider, self.alguna, self.external)
 
     async def stop(self) -> None:
         await self.http.aclose()
-        await asyncio.gather(*(asyncio.to_thread(box.stop) for box in (self.alguna, self.salesforce)))
+        await asyncio.gather(*(asyncio.to_thread(box.stop) for box in (self.alguna, self.external)))
 
     async def control(self, system: str, method: str, path: str, body: object = None) -> Any:
-        """Call the control API of `alguna` or `salesforce`."""
-        box = self.alguna if system == "alguna" else self.salesforce
+        """Call the control API of `alguna` or of the provider."""
+        box = self.alguna if system == "alguna" else self.external
         reply = await self.http.request(method, f"{box.url}/_sandbox/{path}", json=body)
         reply.raise_for_status()
         return reply.json() if reply.content else None
@@ -92,16 +97,16 @@ class Sandboxes:
         return data
 
     async def clear_calls(self) -> None:
-        for system in ("alguna", "salesforce"):
+        for system in ("alguna", self.provider):
             await self.control(system, "DELETE", "calls")
 
     async def writes(self) -> list[tuple[str, str]]:
         """The writing calls since the log was cleared: (method, path). Token calls and reads by POST are none."""
         found = []
-        for system in ("alguna", "salesforce"):
+        for system in ("alguna", self.provider):
             for call in await self.calls(system):
-                reads = call["method"] == "POST" and "composite/sobjects/" in call["path"]
-                if call["method"] not in ("GET", "HEAD") and "oauth2" not in call["path"] and not reads:
+                reads = call["method"] == "POST" and _READS_BY_POST.search(call["path"])
+                if call["method"] not in ("GET", "HEAD") and "/oauth" not in call["path"] and not reads:
                     found.append((call["method"], call["path"]))
         return found
 
@@ -168,15 +173,17 @@ class World:
         alguna = await self.boxes.control("alguna", "GET", "credentials")
         limits = alguna.pop("limits", {})
         await self.services.connections.put_credentials(ALGUNA, ALGUNA, alguna, None, limits=limits)
-        external = await self.boxes.control("salesforce", "GET", "credentials")
+        external = await self.boxes.control(self.boxes.provider, "GET", "credentials")
         limits = external.pop("limits", {})
-        await self.services.connections.create_integration(INTEGRATION, "salesforce", external, "org", limits=limits)
+        await self.services.connections.create_integration(
+            INTEGRATION, self.boxes.provider, external, "org", limits=limits
+        )
 
     async def reconnect(self) -> None:
         """Store fresh credentials of the external side and tell the writers."""
-        external = await self.boxes.control("salesforce", "GET", "credentials")
+        external = await self.boxes.control(self.boxes.provider, "GET", "credentials")
         external.pop("limits", None)
-        await self.services.connections.put_credentials(INTEGRATION, "salesforce", external, "org")
+        await self.services.connections.put_credentials(INTEGRATION, self.boxes.provider, external, "org")
         for entity in Entity:
             with contextlib.suppress(Exception):
                 await self.client.get_workflow_handle(names.entity_sync_id(INTEGRATION, entity)).signal(
@@ -185,7 +192,7 @@ class World:
 
     async def configure(self, *entities: str, **more: Any) -> None:
         """Store a configuration with the provider's templates, changed by `more` (camelCase keys of the API)."""
-        spec = provider_spec("salesforce")
+        spec = provider_spec(self.boxes.provider)
         document: dict[str, Any] = {
             "entities": list(entities),
             "mappings": {name: spec.templates()[Entity(name)] for name in entities},
