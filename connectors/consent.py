@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
-from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from core.errors import FieldValidation, Transient
 
@@ -47,9 +47,11 @@ def begin(consent: Consent, values: Mapping[str, str], redirect_uri: str, state:
     """Return the page to send a person to, and the PKCE verifier ("" where the vendor takes none)."""
     facts = consent.facts(values)
     verifier = secrets.token_urlsafe(_VERIFIER_BYTES) if facts.pkce else ""
-    client = _client(facts, values, redirect_uri)
-    more = {"code_verifier": verifier} if verifier else {}
-    url, _ = client.create_authorization_url(facts.authorize_url, state=state, **more)
+    challenge = create_s256_code_challenge(verifier) if verifier else ""
+    more = {"code_challenge": challenge, "code_challenge_method": "S256"} if verifier else {}
+    url = prepare_grant_uri(
+        facts.authorize_url, values["clientId"], "code", redirect_uri, scope=facts.scope, state=state, **more
+    )
     return str(url), verifier
 
 
@@ -58,14 +60,23 @@ async def redeem(
 ) -> dict[str, str]:
     """Exchange a code for credentials: the app's own with the tokens. Raises FieldValidation, Transient."""
     facts = consent.facts(values)
-    more = {"code_verifier": verifier} if verifier else {}
-    async with _client(facts, values, redirect_uri) as client:
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": redirect_uri,
+        "client_id": values["clientId"],
+        **({"client_secret": values["clientSecret"]} if values.get("clientSecret") else {}),
+        **({"code_verifier": verifier} if verifier else {}),
+    }
+    async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client:
         try:
-            token = await client.fetch_token(facts.token_url, code=code, grant_type="authorization_code", **more)
-        except AuthlibBaseError as error:
-            raise FieldValidation(f"the vendor refuses the code: {error.error}") from None
+            reply = await client.post(facts.token_url, data=form, headers={"Accept": "application/json"})
+            token = reply.json()
         except (httpx.HTTPError, ValueError) as error:
             raise Transient(f"the vendor's token endpoint did not answer: {type(error).__name__}") from None
+    if not reply.is_success or not isinstance(token, dict):
+        reason = token.get("error") or token.get("status") if isinstance(token, dict) else None
+        raise FieldValidation(f"the vendor refuses the code: {reason or reply.status_code}")
     return {**values, **consent.values_of(token, values)}
 
 
@@ -81,16 +92,3 @@ async def revoke(consent: Consent, values: Mapping[str, str]) -> bool:
         except httpx.HTTPError:
             return False
     return reply.is_success
-
-
-def _client(facts: ConsentFacts, values: Mapping[str, str], redirect_uri: str) -> AsyncOAuth2Client:
-    return AsyncOAuth2Client(
-        values.get("clientId"),
-        values.get("clientSecret"),
-        scope=facts.scope,
-        redirect_uri=redirect_uri,
-        code_challenge_method="S256" if facts.pkce else None,
-        token_endpoint_auth_method="client_secret_post",
-        timeout=_TIMEOUT,
-        follow_redirects=False,
-    )

@@ -67,6 +67,10 @@ class Sandbox:
         """Do `expire_access_token`, `revoke_grant` or `restore`."""
         self._call("POST", "/auth", {"action": action})
 
+    def send_webhooks(self, url: str | None, secret: str) -> None:
+        """Send the vendor's webhooks there (None: nowhere), signed with the secret where the vendor signs."""
+        self._call("POST", "/webhooks", {"url": url, "secret": secret or None})
+
     def behaviour(self, **values: float) -> None:
         """Set a behaviour, such as `latencyMs`."""
         self._call("POST", "/behaviour", values)

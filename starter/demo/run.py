@@ -18,7 +18,7 @@ from starter.cli.output import console, describe, is_terminal, say, show_table
 from starter.client import ApiError, Client, UnreachableError
 from starter.config_changes import apply
 from starter.config_file import load
-from starter.demo import edits, trouble
+from starter.demo import edits, events, trouble
 from starter.demo.sides import AlgunaSide, SalesforceSide
 from starter.demo.world import CheckFailedError, World
 from starter.keys import load_or_make
@@ -73,6 +73,7 @@ STEPS = (
     Step("An expired grant", trouble.expired_grant),
     Step("A rejected value", trouble.rejected_value),
     Step("A worker killed in mid-sync", trouble.killed_worker),
+    Step("Events, without a sync asked for", events.realtime),
     Step("A last sync that writes nothing", trouble.quiet),
 )
 
