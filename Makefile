@@ -20,7 +20,7 @@ FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.
 	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
 
 .DEFAULT_GOAL := help
-.PHONY: test-fuzz help install demo up test test-model check bench clean lock
+.PHONY: test-fuzz help install demo up test test-model check coverage bench clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -63,6 +63,10 @@ check: install ## lint, format, types, import rules, compose file, docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_compose.py tests/test_docs.py
+
+coverage: install ## run the core's own tests and refuse less than 95 % branch coverage of it
+	@$(BIN)/python -m pytest -n $(JOBS) tests/core --cov=core --cov-branch --cov-report=term-missing:skip-covered \
+		--cov-fail-under=95 $(ARGS)
 
 bench: install ## measure throughput, API calls, Temporal actions and memory
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.engine import PassContext
+from activities.rehearsal import show_changes
 from core.errors import ErrorType, RecordFailure
 from core.records import OperationKind, Record, Side
 from store import conflicts, endings, errors, links, passes, staging, writes
@@ -75,6 +76,8 @@ async def store_effects(
         await writes.finish(session, ids, state)
     await writes.plan_again(session, effects.again)
     await _refuse_bound(session, context, effects)
+    if context.ref.dry_run:
+        await show_changes(session, context, list(opened), effects.endings)
     new = [item.link for item in effects.made]
     made = await links.add(session, scope, new, config_version=context.config_version, at=at)
     await _mark(session, context, effects, made, chunk)

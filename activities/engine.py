@@ -276,13 +276,14 @@ class Engine:
         }
         schemas = {side: item.schema for side, item in described.items()}
         currency = await self._currency(config, sides[Side.EXTERNAL])
+        mapped = config.mappings.get(ref.entity, [])
         compiled = plan(
             config,
             ref.entity,
             marker=facts[Side.EXTERNAL].marker,
             parent=facts[Side.EXTERNAL].parent,
-            external_types={name: item.type for name, item in schemas[Side.EXTERNAL].fields.items()},
-            alguna_types={name: item.type for name, item in schemas[Side.ALGUNA].fields.items()},
+            external_types=schemas[Side.EXTERNAL].types(item.external_field for item in mapped),
+            alguna_types=schemas[Side.ALGUNA].types(item.alguna_field for item in mapped),
             default_currency=currency,
         )
         compiled, asleep = let_rest(compiled, schemas)

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.effects import Effects, Made, store_effects
 from activities.engine import PassContext
-from activities.rehearsal import show_changes
 from connectors.protocols import WriteResult, WriteStatus
 from core.causes import texts_of
 from core.enums import OnNotFound
@@ -56,8 +55,6 @@ async def store_results(
         link = known.get(item.link_id) if item.link_id is not None else None
         _apply(context, effects, item, link, result, certain, sent)
     effects.restage += (fresh or {}).values()
-    if context.ref.dry_run:
-        await show_changes(session, context, list(opened.values()), effects.endings)
     await store_effects(session, context, opened.values(), effects, chunk)
     return effects.again
 

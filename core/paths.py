@@ -1,6 +1,7 @@
 """Dotted paths with list selectors into nested documents, as vendors' JSON has them.
 
-`billingAddress.line1`, `contacts[0].email`, `contacts[isPrimary=true].email`, `lineItems[].description` (of all items).
+`billingAddress.line1`, `contacts[0].email` (by position, from 0), `contacts[isPrimary=true].email` (the first that has
+this value; `[item.id=7]` looks deeper), `lineItems[].description` (of all items, as a list).
 Missing, null and empty are told apart: a missing path is not there at all, the path under a null is null.
 """
 
@@ -15,7 +16,7 @@ from typing import Any, Final
 from core.errors import FieldValidation
 from core.values import Value
 
-_STEP: Final = re.compile(r"([^.\[\]]+)(?:\[([^\]]*)\])?(?:\.|$)")
+_SELECTOR: Final = re.compile(r"[0-9]+|[^=.\[\]]+(?:\.[^=.\[\]]+)*=[^\[\]]+")
 _MISSING: Final = object()
 
 
@@ -27,7 +28,10 @@ class _Step:
     def picks(self, item: object) -> bool:
         """Say whether a `[key=value]` selector picks this item of a list."""
         name, _, wanted = (self.selector or "").partition("=")
-        return isinstance(item, Mapping) and name in item and _text(item[name]) == wanted
+        if not isinstance(item, Mapping):
+            return False
+        found = _find(item, _steps(name))
+        return found is not _MISSING and _text(found) == wanted
 
 
 def get(document: Mapping[str, Any], path: str, default: Value = None) -> Value:
@@ -68,17 +72,64 @@ def project(document: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Valu
     return {path: value for path, value in found if value is not _MISSING}
 
 
+def check(path: str) -> None:
+    """Raise FieldValidation, with the position of what is wrong, unless this is a well-formed path."""
+    _steps(path)
+
+
+def declared(path: str) -> str:
+    """Return the path as a schema declares it, whichever item is meant: `contacts[0].email` -> `contacts[].email`."""
+    return ".".join(step.key if step.selector is None else f"{step.key}[]" for step in _steps(path))
+
+
+def selects(path: str) -> list[str]:
+    """Return the declared paths by which items are picked: `contacts[isPrimary=true].email` -> `contacts[].isPrimary`.
+
+    Positions and `[]` pick by nothing.
+    """
+    steps = _steps(path)
+    found = []
+    for index, step in enumerate(steps):
+        if step.selector and "=" in step.selector:
+            parent = ".".join(one.key if one.selector is None else f"{one.key}[]" for one in steps[: index + 1])
+            found.append(f"{parent}.{step.selector.partition('=')[0]}")
+    return found
+
+
+def names_all(path: str) -> bool:
+    """Say whether the path names all items of a list, so that its value is a list, too."""
+    return any(step.selector == "" for step in _steps(path))
+
+
 @lru_cache(maxsize=4096)
 def _steps(path: str) -> tuple[_Step, ...]:
-    steps, end = [], 0
-    for part in _STEP.finditer(path):
-        if part.start() != end:
-            break
-        steps.append(_Step(part[1], part[2]))
-        end = part.end()
-    if not steps or end != len(path) or path.endswith("."):
-        raise FieldValidation(f"`{path}` is not a field path")
-    return tuple(steps)
+    steps, at = list[_Step](), 0
+    while True:
+        end = next((index for index in range(at, len(path)) if path[index] in ".[]"), len(path))
+        key, selector = path[at:end], None
+        if not key:
+            raise _malformed(path, at, "a name is missing")
+        if path[end : end + 1] == "[":
+            close = path.find("]", end)
+            if close < 0:
+                raise _malformed(path, end, "this `[` is not closed")
+            selector = path[end + 1 : close]
+            if selector and not _SELECTOR.fullmatch(selector):
+                raise _malformed(path, end + 1, f"`{selector}` is neither a position, nor `key=value`, nor empty")
+            end = close + 1
+        steps.append(_Step(key, selector))
+        if end == len(path):
+            return tuple(steps)
+        if path[end] != ".":
+            raise _malformed(path, end, f"`{path[end]}` does not belong here")
+        at = end + 1
+
+
+def _malformed(path: str, index: int, why: str) -> FieldValidation:
+    return FieldValidation(
+        f"`{path}` is not a field path: {why} (character {index + 1}); write `a.b`, `list[0].a`, `list[key=value].a` or"
+        " `list[].a`"
+    )
 
 
 def _find(place: Any, steps: tuple[_Step, ...]) -> Any:
@@ -123,7 +174,7 @@ def _enter(place: dict[str, Any], step: _Step) -> dict[str, Any]:
     position = _position(items, step)
     if position == len(items):
         name, is_pair, wanted = step.selector.partition("=")
-        items.append({name: _parsed(wanted)} if is_pair else {})
+        items.append(set({}, name, _parsed(wanted)) if is_pair else {})
     item: dict[str, Any] = items[position]
     return item
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
+from core import paths
+from core.errors import FieldValidation
 from core.records import Entity, OperationKind, Side
 from core.values import fingerprint
 
@@ -64,9 +66,26 @@ class EntitySchema:
     fields: Mapping[str, FieldSchema]
 
     def field(self, path: str) -> FieldSchema | None:
-        """Return the field that a mapping's path names; None where there is none (any more)."""
-        found: FieldSchema | None = self.fields.get(path)
-        return found
+        """Return the field that a mapping's path names; None where there is none (any more).
+
+        A field of a list's items is declared as `contacts[].email`; a path with a selector reads one of them.
+        """
+        if "[" not in path:
+            found: FieldSchema | None = self.fields.get(path)
+            return found
+        try:
+            item = self.fields.get(paths.declared(path))
+            picked_by = paths.selects(path)
+        except FieldValidation:
+            return None
+        if item is None or any(key not in self.fields for key in picked_by):
+            return None
+        kind = "list" if paths.names_all(path) else item.type
+        return replace(item, name=path, type=kind, required=False)
+
+    def types(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the types of those fields that there are, by path."""
+        return {name: field.type for name in names if (field := self.field(name)) is not None}
 
     def dump(self) -> dict[str, Any]:
         """Return the JSON form, from which `load_schema` makes the same again."""

@@ -41,9 +41,9 @@ _CALLS_PER_CONTEXT: Final = 1_000
 _EXACT_INTEGER: Final = 2**53
 _OWN_FRAME: Final = "at $"
 _POSITION: Final = re.compile(r"<input>:(\d+):(\d+)")
-_KIND: Final = """(make => {
+_KIND: Final = """((make, list) => {
   const made = make(), tag = Object.prototype.toString.call(made);
-  if (typeof made !== "function") return "";
+  if (typeof made !== "function" || list().length !== 1) return "";
   if (tag !== "[object Function]") return "later";
   return String(made).startsWith("class") ? "class" : "function";
 })"""
@@ -55,6 +55,8 @@ _NO_FUNCTION: Final = {
 _LIMITS: Final = {
     "InternalError: interrupted": "ran too long (an endless loop?) and was stopped",
     "InternalError: out of memory": f"needs more than {MEMORY_LIMIT_BYTES // 2**20} MB of memory and was stopped",
+    # With no room left even for the error.
+    "null": f"needs more than {MEMORY_LIMIT_BYTES // 2**20} MB of memory, or threw null, and was stopped",
     "RangeError: Maximum call stack size exceeded": "calls itself too deeply and was stopped",
 }
 
@@ -91,10 +93,12 @@ class ScriptHost:
         self._calls += 1
         if source not in self._made:
             self._made[source] = self._context.eval(_factory(source, "()"))
-        short = self._stopped >= PATIENCE
-        self._context.set_time_limit(SHORT_TIME_LIMIT_SECONDS if short else TIME_LIMIT_SECONDS)
+        self._limit(SHORT_TIME_LIMIT_SECONDS if self._stopped >= PATIENCE else TIME_LIMIT_SECONDS)
         make, call = self._made[source], self._call
         return lambda *given: call(make, *given)
+
+    def _limit(self, seconds: float) -> None:
+        self._context.set_time_limit(seconds)
 
     def _failed(self, text: str) -> str:
         first, _, stack = text.partition("\n")
@@ -139,8 +143,7 @@ def script_problem(source: str) -> str | None:
     try:
         make = context.eval(_factory(source, "()"))
         # Between brackets, too: text such as `a) + (b` would make use of the parentheses around it.
-        context.eval(_factory(source, "[]"))
-        kind = context.eval(_KIND)(make)
+        kind = context.eval(_KIND)(make, context.eval(_factory(source, "[]")))
     except quickjs.JSException as error:
         return _refusal(str(error), source)
     except ValueError:

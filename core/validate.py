@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from core import paths
 from core.config import FieldMapping, IntegrationConfig, Matching, plan
 from core.enums import Direction, MatchType, OnDelete, OnNoMatch, Transform
 from core.errors import FieldValidation
+from core.field_check import check_fit
 from core.filter_config import check_filter
 from core.mapping import to_external
 from core.money import is_known_currency
@@ -23,6 +25,8 @@ Facts = Mapping[tuple[Side, Entity], WriteFacts]
 
 _SYSTEM = {Side.ALGUNA: "Alguna", Side.EXTERNAL: "the external system"}
 _ONLY_FROM = {Side.ALGUNA: Direction.ALGUNA_TO_EXTERNAL, Side.EXTERNAL: Direction.EXTERNAL_TO_ALGUNA}
+# What the engine gives new records by itself: the currency that the configuration or the provider account names.
+_FILLED = {Side.ALGUNA: ("currency",), Side.EXTERNAL: ()}
 _KEY = {Side.ALGUNA: "algunaField", Side.EXTERNAL: "externalField"}
 
 
@@ -117,7 +121,7 @@ class _EntityCheck:
 
     def _types(self, side: Side) -> dict[str, str]:
         schema = self.schemas.get((side, self.entity))
-        return {name: field.type for name, field in schema.fields.items()} if schema else {}
+        return schema.types(_name(side, mapping) for mapping in self._mappings()) if schema else {}
 
     def _check_mappings(self) -> Iterator[tuple[str, str]]:
         compiled = plan(
@@ -135,7 +139,8 @@ class _EntityCheck:
             for side in Side:
                 if message := self._field_problem(side, mapping):
                     yield f"{place}.{_KEY[side]}", message
-            for key, message in (*check_transform(field, direction=mapping.direction), *_check_default(field)):
+            unfit = [*check_transform(field, direction=mapping.direction), *_check_default(field)]
+            for key, message in unfit or check_fit(field, self._sides()):
                 yield f"{place}.{key}", message
             first = keys.setdefault(mapping.alguna_field, index)
             if first != index:
@@ -152,28 +157,37 @@ class _EntityCheck:
     def _field_problem(self, side: Side, mapping: FieldMapping) -> str | None:
         """Say why a mapping cannot use its field on this side, as its own direction asks."""
         schema = self.schemas.get((side, self.entity))
-        name = mapping.alguna_field if side is Side.ALGUNA else mapping.external_field
+        name = _name(side, mapping)
+        try:
+            paths.check(name)
+        except FieldValidation as error:
+            return error.message
         if schema is None:
             return None
-        field = schema.fields.get(name)
+        field = schema.field(name)
         if field is None:
             return f"{_SYSTEM[side]} has no field `{name}` on {schema.object_name}" + did_you_mean(name, schema.fields)
         return _write_problem(side, field, mapping) if mapping.direction.allows(side) else None
 
+    def _sides(self) -> dict[Side, EntitySchema | None]:
+        return {side: self.schemas.get((side, self.entity)) for side in Side}
+
     def _check_required(self) -> Iterator[tuple[str, str]]:
-        """Creating in the external system needs every field that the system requires."""
-        schema = self.schemas.get((Side.EXTERNAL, self.entity))
-        facts = self.facts.get((Side.EXTERNAL, self.entity))
+        """Creating on a side needs every field that it requires."""
         matching = self.config.matching.get(self.entity)
-        skips = matching is not None and matching.on_no_match is OnNoMatch.SKIP
-        if not schema or not facts or skips or OperationKind.CREATE not in facts.kinds:
+        if matching is not None and matching.on_no_match is OnNoMatch.SKIP:
             return
-        if not self.config.direction.allows(Side.EXTERNAL):
-            return
-        filled = {item.external_field for item in self._mappings() if item.direction.allows(Side.EXTERNAL)}
-        for name, field in schema.fields.items():
-            if field.required and not field.read_only and name not in filled | {facts.marker, facts.parent}:
-                yield "mappings", f"`{name}` is required to create {schema.object_name}, but no mapping writes it"
+        for side in Side:
+            schema, facts = self.schemas.get((side, self.entity)), self.facts.get((side, self.entity))
+            if not schema or not facts or OperationKind.CREATE not in facts.kinds:
+                continue
+            if not self.config.direction.allows(side):
+                continue
+            written = {_name(side, item) for item in self._mappings() if item.direction.allows(side)}
+            filled = {facts.marker, facts.parent, *_FILLED[side], *written}
+            for name, field in schema.fields.items():
+                if field.required and not field.read_only and name not in filled:
+                    yield "mappings", f"`{name}` is required to create {schema.object_name}, but no mapping writes it"
 
     def _check_rules(self) -> Iterator[tuple[str, str]]:
         mapped = {item.alguna_field for item in self._mappings()}
@@ -196,9 +210,13 @@ class _EntityCheck:
                 if side is Side.ALGUNA and rule.type is MatchType.EXTERNAL_ID:
                     if name != "id":
                         yield f"rules[{index}].algunaField", "an external_id rule compares Alguna's `id`"
-                elif schema and not marked and name not in schema.fields:
+                elif schema and not marked and schema.field(name) is None:
                     message = f"{_SYSTEM[side]} has no field `{name}` on {schema.object_name}"
                     yield f"rules[{index}].{_KEY[side]}", message + did_you_mean(name, schema.fields)
+
+
+def _name(side: Side, mapping: FieldMapping) -> str:
+    return mapping.alguna_field if side is Side.ALGUNA else mapping.external_field
 
 
 def _write_problem(side: Side, field: FieldSchema, mapping: FieldMapping) -> str | None:

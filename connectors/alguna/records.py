@@ -13,6 +13,7 @@ from alguna.types.subscription_response import SubscriptionResponse
 from connectors.alguna.spec import ADDRESS_PARTS, ALIASES, METADATA, marker_key
 from connectors.protocols import parse_time
 from connectors.values import as_number, as_value, iso
+from core import paths
 from core.records import Entity, Record, Side
 from core.values import Value
 
@@ -80,6 +81,8 @@ def account_record(
             fields[path] = getattr(one.billing_address, ADDRESS_PARTS[path], None)
         elif path in _PRIMARY:
             fields[path] = getattr(primary, _PRIMARY[path], None)
+        elif path.startswith("contacts["):
+            fields[path] = paths.get(_contacts(one), path)
         elif path == "mrr" and mrr is not None:
             fields[path] = mrr
     return Record(
@@ -90,6 +93,11 @@ def account_record(
         modified_at=_moment(one.updated_at),
         marker=marker_in(one.aliases, integration_id),
     )
+
+
+def _contacts(one: CustomerResponse) -> dict[str, Any]:
+    """A customer's list of contacts, for paths with a selector into it."""
+    return {"contacts": [{name: of(contact) for name, of in _CONTACT.items()} for contact in one.contacts or []]}
 
 
 def contact_records(one: CustomerResponse, wanted: Collection[str]) -> list[Record]:

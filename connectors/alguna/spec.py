@@ -89,6 +89,9 @@ FIELDS: dict[Entity, dict[str, FieldSchema]] = {
         *_read_only("number", ["taxRate"]),
         *_read_only("currency", ["mrr"]),
         *_read_only("datetime", ["createdAt", "updatedAt"]),
+        *_read_only("id", ["contacts[].id"]),
+        *_read_only("text", [f"contacts[].{name}" for name in ("email", "firstName", "lastName")]),
+        *_read_only("boolean", ["contacts[].isPrimary"]),
     ),
     Entity.CONTACTS: _fields(
         *_read_only("id", ["id"]),

@@ -19,6 +19,7 @@ from starter.api.routes import (
     keys,
     links,
     oauth,
+    previews,
     receivers,
     schedules,
     syncs,
@@ -27,7 +28,7 @@ from starter.api.routes import (
 )
 from starter.services.backend import Backend
 
-_MODULES = (integrations, configuration, schedules, syncs, inbox, links, keys, oauth, webhooks)
+_MODULES = (integrations, configuration, previews, schedules, syncs, inbox, links, keys, oauth, webhooks)
 ROUTERS = tuple(module.router for module in _MODULES)
 """The routes that need a key, one router per resource."""
 

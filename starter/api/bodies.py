@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from pydantic.alias_generators import to_camel
 
 from activities.contracts import Mode
+from core.config import FieldMapping
 from core.enums import Direction
 from core.errors import ErrorType
 from core.records import Entity, Side
@@ -249,6 +250,28 @@ class LinksQuery(ListQuery):
     alguna_id: str | None = None
     external_id: str | None = None
     status: Literal["active", "tombstoned"] | None = None
+
+
+class SampleBody(_Model):
+    """A record to preview: a live one by its id, or made-up values (path -> value, or nested as the system has it)."""
+
+    side: Side = Side.ALGUNA
+    id: Text | None = None
+    values: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.id is None) == (self.values is None):
+            raise ValueError("give the id of a live record, or the values of a made-up one")
+        return self
+
+
+class PreviewMappings(_Model):
+    """Mappings to try on records; without `mappings` the stored ones are tried."""
+
+    entity: Entity
+    mappings: list[FieldMapping] | None = Field(default=None, min_length=1)
+    records: list[SampleBody] = Field(min_length=1, max_length=100)
 
 
 class EntityQuery(_Model):

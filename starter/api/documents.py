@@ -305,3 +305,37 @@ class SchemaAnswer(Answer):
     entity: str
     alguna: SideSchema
     external: SideSchema
+
+
+class FieldPreviewAnswer(Answer):
+    """One mapping of a record: what it holds, what the other side would get, and what would come back of that."""
+
+    alguna_field: str
+    external_field: str
+    direction: str | None
+    present: bool
+    value: Any
+    flows: bool
+    output: Any
+    error: str | None
+    back: Any
+    back_error: str | None
+    undone: bool | None
+
+
+class RecordPreview(Answer):
+    """One record, carried by the mappings. `toExternal`: from Alguna's record; None where there is no such record."""
+
+    side: Literal["alguna", "external"]
+    alguna_id: str | None
+    external_id: str | None
+    found: bool
+    to_external: list[FieldPreviewAnswer] | None
+    to_alguna: list[FieldPreviewAnswer] | None
+
+
+class MappingPreview(Answer):
+    """What mappings make of records."""
+
+    entity: str
+    records: list[RecordPreview]

@@ -151,15 +151,16 @@ def document_of(config: IntegrationConfig) -> JsonObject:
 
 def plain(model: BaseModel) -> JsonObject:
     """Return a model's JSON object with exact numbers, whole ones as integers."""
-    found: JsonObject = _exact(model.model_dump(by_alias=True))
+    found: JsonObject = exact(model.model_dump(by_alias=True))
     return found
 
 
-def _exact(value: Any) -> Any:
+def exact(value: Any) -> Any:
+    """Return JSON with exact numbers, whole ones as integers."""
     if isinstance(value, Mapping):
-        return {str(key): _exact(item) for key, item in value.items()}
+        return {str(key): exact(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_exact(item) for item in value]
+        return [exact(item) for item in value]
     if isinstance(value, float | Decimal):
         number = Decimal(str(value))
         return int(number) if number == number.to_integral_value() else number

@@ -88,20 +88,28 @@ async def schema(backend: Backend, integration: Integration, entity: Entity, *, 
     if entity not in offered:
         known = ", ".join(one.value for one in offered)
         raise invalid("entity", f"`{entity.value}` cannot be synced with {integration.provider}, only {known}")
+    found = await described(backend, integration, entity, refresh=refresh)
+    return {"entity": entity.value, **{side.value: _side(one) for side, one in found.items()}}
+
+
+async def described(
+    backend: Backend, integration: Integration, entity: Entity, *, refresh: bool = False
+) -> dict[Side, schemas.Described]:
+    """What both sides said of an entity lately, or say now."""
     found = await _kept(backend, integration, entity)
     limit = utc_now() - timedelta(minutes=backend.settings.schema_minutes)
     if refresh or len(found) < len(Side) or min(one.described_at for one in found.values()) <= limit:
         await describe(backend, integration, [entity])
         found = await _kept(backend, integration, entity)
-    return {"entity": entity.value, **{side.value: _side(one) for side, one in found.items()}}
+    return found
 
 
-def _side(described: schemas.Described) -> JsonObject:
+def _side(one: schemas.Described) -> JsonObject:
     return {
-        "object": described.schema.object_name,
-        "fingerprint": described.fingerprint,
-        "describedAt": views.time(described.described_at),
-        "fields": [_field(field) for field in described.schema.fields.values()],
+        "object": one.schema.object_name,
+        "fingerprint": one.fingerprint,
+        "describedAt": views.time(one.described_at),
+        "fields": [_field(field) for field in one.schema.fields.values()],
     }
 
 

@@ -6,16 +6,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import pycountry
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.compare import equal
+from core.countries import TABLES
 from core.enums import Direction, Transform
 from core.errors import FieldValidation
 from core.mapping import same_meaning, to_alguna, to_external
 from core.money import round_amount
 from core.plan import FieldPlan
+from core.transform_check import check_transform
 from core.values import Value
 
 
@@ -109,13 +112,19 @@ class TestDateToIso:
             ("2026-11-01", "datetime", "Europe/Berlin", "2026-10-31T23:00:00Z"),
             ("2026-11-01", "text", None, "2026-11-01"),
             ("2026-11-01T10:00:00+0000", "text", None, "2026-11-01T10:00:00Z"),
+            ("/Date(1518685950940+0000)/", "datetime", None, "2018-02-15T09:12:30.94Z"),
+            ("/Date(1518685950940+1300)/", "datetime", None, "2018-02-15T09:12:30.94Z"),
+            ("/Date(-86400000)/", "date", None, "1969-12-31"),
+            ("/Date(1518652800000+0000)/", "date", "Pacific/Auckland", "2018-02-15"),
         ],
     )
     def test_into_a_field_of_a_type(self, value: str, kind: str, timezone: str | None, written: str) -> None:
         assert to_external(field_of(Transform.DATE_TO_ISO, kind, timezone=timezone), value) == written
         assert to_alguna(field_of(Transform.DATE_TO_ISO, alguna_type=kind, timezone=timezone), value) == written
 
-    @pytest.mark.parametrize("value", ["tomorrow", "2026-02-30", "20261101", 1767225600, "2026", True])
+    @pytest.mark.parametrize(
+        "value", ["tomorrow", "2026-02-30", "20261101", 1767225600, "2026", True, "/Date(99999999999999999)/"]
+    )
     def test_what_is_no_date_is_refused(self, value: Value) -> None:
         with pytest.raises(FieldValidation, match="is not a date"):
             to_external(field_of(Transform.DATE_TO_ISO, "date"), value)
@@ -151,6 +160,7 @@ class TestBooleanToString:
         assert to_external(spanish, False) == "No"
         assert to_alguna(spanish, " sÍ ") is True
         assert to_alguna(spanish, "NO") is False
+        assert to_alguna(spanish, True) is True
         assert to_external(spanish, None) is None
 
     def test_other_words_are_refused(self) -> None:
@@ -158,6 +168,27 @@ class TestBooleanToString:
             to_alguna(field_of(Transform.BOOLEAN_TO_STRING), "maybe")
         with pytest.raises(FieldValidation, match="neither true nor false"):
             to_external(field_of(Transform.BOOLEAN_TO_STRING), "true")
+
+    def test_i3_several_spellings_are_read_and_the_first_is_written(self) -> None:
+        field = field_of(Transform.BOOLEAN_TO_STRING, true=["Oui", "O", "1"], false=["Non", " N "])
+        assert (to_external(field, True), to_external(field, False)) == ("Oui", "Non")
+        assert [to_alguna(field, one) for one in ("o", "OUI", 1, Decimal("1.0"), "n")] == [
+            True,
+            True,
+            True,
+            True,
+            False,
+        ]
+        assert same_meaning(field, True, "o")
+        usual = field_of(Transform.BOOLEAN_TO_STRING)
+        assert [to_alguna(usual, one) for one in ("y", "TRUE", "1", "n", "false", 0)] == [True] * 3 + [False] * 3
+        with pytest.raises(FieldValidation, match="neither `T` nor `No`"):
+            to_alguna(field_of(Transform.BOOLEAN_TO_STRING, true="T"), "yes")
+
+    @pytest.mark.parametrize("words", [[], [""], 5, {"a": "b"}, [True]])
+    def test_i9_words_are_words(self, words: Value) -> None:
+        with pytest.raises(FieldValidation, match="`true` must be a word or a list of words"):
+            to_external(field_of(Transform.BOOLEAN_TO_STRING, true=words), True)
 
     @given(st.booleans(), st.sampled_from([("Yes", "No"), ("Y", "N"), ("on", "off")]), st.booleans())
     def test_round_trip(self, value: bool, words: tuple[str, str], shout: bool) -> None:
@@ -196,6 +227,59 @@ class TestValueMap:
         field = field_of(Transform.VALUE_MAP, map=unique)
         key = data.draw(st.sampled_from(sorted(unique)))
         assert to_alguna(field, to_external(field, key)) == key
+
+    def test_i3_unmapped_values_pass_where_they_can_come_back(self) -> None:
+        field = field_of(Transform.VALUE_MAP, map={"a": "B", "c": "D"}, unmapped="pass")
+        assert (to_external(field, "other"), to_alguna(field, "Other")) == ("other", "Other")
+        with pytest.raises(FieldValidation, match="'D' is not in the value map, and would come back as 'c'"):
+            to_external(field, "D")
+        with pytest.raises(FieldValidation, match="'a' is not in the value map, and would come back as 'B'"):
+            to_alguna(field, "a")
+        assert to_external(replace(field, direction=Direction.ALGUNA_TO_EXTERNAL), "D") == "D"
+
+    @given(st.dictionaries(st.sampled_from("abc"), st.sampled_from("abcXY"), min_size=1), st.sampled_from("abcXYZ"))
+    def test_i3_what_passes_both_ways_comes_back(self, entries: dict[str, str], value: str) -> None:
+        field = field_of(Transform.VALUE_MAP, map=dict(entries), unmapped="pass")
+        if list(check_transform(field, direction=Direction.BIDIRECTIONAL)):
+            return
+        try:
+            carried = to_external(field, value)
+        except FieldValidation:
+            return
+        assert to_alguna(field, carried) == value
+
+
+class TestCountries:
+    @pytest.mark.parametrize(
+        ("table", "written"), [("country_alpha2", "GB"), ("country_alpha3", "GBR"), ("country_name", "United Kingdom")]
+    )
+    @pytest.mark.parametrize("value", ["GBR", "gb", "UK", " united kingdom", "United Kingdom"])
+    def test_i3_any_spelling_is_written_as_configured(self, table: str, written: str, value: str) -> None:
+        field = field_of(Transform.VALUE_MAP, table=table)
+        assert to_external(field, value) == written
+        assert to_alguna(field, value) == "GBR"
+        assert same_meaning(field, "GBR", value)
+
+    @pytest.mark.parametrize("table", TABLES)
+    @pytest.mark.parametrize("ours", TABLES)
+    def test_i3_every_country_comes_back(self, table: str, ours: str) -> None:
+        field = field_of(Transform.VALUE_MAP, table=table, algunaTable=ours)
+        for one in pycountry.countries:
+            alguna = to_alguna(field, one.alpha_3)
+            assert to_alguna(field, to_external(field, alguna)) == alguna
+
+    def test_names_of_everyday(self) -> None:
+        field = field_of(Transform.VALUE_MAP, table="country_alpha2")
+        names = ["South Korea", "Korea, Republic of", "Russia", "Türkiye", "Bolivia", "U.S.A."]
+        assert [to_external(field, name) for name in names] == ["KR", "KR", "RU", "TR", "BO", "US"]
+
+    @pytest.mark.parametrize("value", ["Atlantis", 49, "XX"])
+    def test_what_is_no_country(self, value: Value) -> None:
+        with pytest.raises(FieldValidation, match="is not a country"):
+            to_external(field_of(Transform.VALUE_MAP, table="country_alpha2"), value)
+        passing = field_of(Transform.VALUE_MAP, table="country_alpha2", unmapped="pass")
+        assert to_external(passing, value) == value
+        assert to_external(field_of(Transform.VALUE_MAP, table="country_alpha2", default="ZZ"), value) == "ZZ"
 
 
 class TestSameMeaning:

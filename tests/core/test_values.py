@@ -117,7 +117,8 @@ def test_set_makes_what_is_on_the_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["name", "a.b.c", "list[0].x", "list[kind=work].x", "list[0]", "a.list[main=true].b.c"]
+    "path",
+    ["name", "a.b.c", "list[0].x", "list[kind=work].x", "list[0]", "a.list[main=true].b.c", "list[kind.name=work].x"],
 )
 @given(value=VALUES)
 def test_what_is_set_is_read_back(path: str, value: Value) -> None:
@@ -125,10 +126,48 @@ def test_what_is_set_is_read_back(path: str, value: Value) -> None:
     assert paths.project(document, [path]) == {path: value}
 
 
-@pytest.mark.parametrize("path", ["", "a..b", ".a", "a.", "a[0", "a]b"])
+@pytest.mark.parametrize("path", ["", "a..b", ".a", "a.", "a[0", "a]b", "a[0]b", "a[x]", "a[=1]", "a[k=]", "a[-1]"])
 def test_malformed_paths_are_refused(path: str) -> None:
     with pytest.raises(FieldValidation, match="not a field path"):
         paths.get({}, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("a..b", "a name is missing (character 3)"),
+        ("lineItems[0.amount", "this `[` is not closed (character 10)"),
+        ("lineItems[first].amount", "`first` is neither a position, nor `key=value`, nor empty (character 11)"),
+        ("a]b", "`]` does not belong here (character 2)"),
+    ],
+)
+def test_i9_a_malformed_path_says_where(path: str, why: str) -> None:
+    with pytest.raises(FieldValidation) as refused:
+        paths.check(path)
+    assert why in refused.value.message
+
+
+def test_i3_one_item_of_a_list_by_what_it_holds() -> None:
+    invoice = {
+        "lineItems": [
+            {"productId": "prod_1", "amount": 5, "item": {"code": "A"}},
+            {"productId": "prod_2", "amount": 7, "item": {"code": "B"}, "tax": None},
+            "odd",
+        ]
+    }
+    assert paths.get(invoice, "lineItems[0].amount") == 5
+    assert paths.get(invoice, "lineItems[productId=prod_2].amount") == 7
+    assert paths.get(invoice, "lineItems[item.code=B].amount") == 7
+    assert paths.get(invoice, "lineItems[].productId") == ["prod_1", "prod_2", None]
+    assert not paths.has(invoice, "lineItems[productId=prod_3].amount")
+    assert paths.project(invoice, ["lineItems[1].tax", "lineItems[0].tax"]) == {"lineItems[1].tax": None}
+
+
+def test_a_path_knows_how_a_schema_declares_it() -> None:
+    assert paths.declared("contacts[isPrimary=true].email") == "contacts[].email"
+    assert paths.selects("a.contacts[item.kind=x].phones[0].number") == ["a.contacts[].item.kind"]
+    assert paths.names_all("contacts[].email")
+    assert not paths.names_all("contacts[0].email")
 
 
 @pytest.mark.parametrize("path", ["list[]", "list[].x", "list[3].x"])

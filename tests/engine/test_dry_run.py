@@ -29,6 +29,7 @@ MAY_CHANGE = {
     "descriptions",
     "notes",
 }
+MADE = ("accounts", "external", "created")
 COUNTED = ("created", "updated", "unchanged", "skipped", "failed")
 
 
@@ -116,7 +117,7 @@ async def test_a_dry_run_of_a_first_load_says_what_the_sync_does_and_does_nothin
         assert accounts["toAlguna"]["created"] > 0
         assert accounts["linked"] > accounts["toExternal"]["created"] + accounts["toAlguna"]["created"]
         assert said["stats"]["contacts"]["toAlguna"]["created"] > 0, "children of parents that are not there yet"
-        made = next(row for row in planned if row.outcome == "created" and row.target == "external")
+        made = next(row for row in planned if (row.entity, row.target, row.outcome) == MADE)
         assert views.outcome(made)["externalId"] is None
         name = next(item for item in made.changes or [] if item["field"] == "Name")
         assert (name["from"], bool(name["to"]), name["rule"]) == (None, True, "create")
