@@ -6,11 +6,13 @@ import asyncio
 from typing import Any
 
 from activities.contracts import Mode
-from core.records import Entity
-from store import runs
+from core.records import Entity, Side
+from store import affected, runs, staging
+from store.scope import Scope
+from store.types import utc_now
 from tests.engine.test_agreement import BOTH, one, quiet
 from tests.engine.test_waiting import until
-from tests.engine.world import World
+from tests.engine.world import INTEGRATION, World
 
 NAME, EMAIL = BOTH["accounts"][:2]
 
@@ -70,3 +72,54 @@ async def test_entities_of_one_config_keep_their_links_over_versions(world: Worl
         await world.configure("accounts", mappings=BOTH)
         await quiet(world)
     assert await world.linked(Entity.ACCOUNTS) == 2
+
+
+async def test_p26_a_filter_is_edited_without_rebuilding_the_sync(world: World) -> None:
+    """An incremental pass reads nothing old; the sync of what the change touches finds the records that move."""
+    await world.boxes.seed("alguna", "accounts", 3)
+    await world.configure("accounts", mappings=BOTH)
+    async with world.worker():
+        await world.sync()
+        first, second, third = await world.boxes.records("alguna", "accounts")
+        only_first = {"alguna": {"field": "name", "op": "eq", "value": first["name"]}, "onLeave": "unlink"}
+        await world.configure("accounts", mappings=BOTH, entityOptions={"accounts": {"filter": only_first}})
+        run = await world.sync(Mode.FULL)
+        assert (await world.counts(run))["accounts"]["external"] == {"unchanged": 1, "skipped": 2}
+        assert await world.linked() == 1
+        theirs = await one(world, "salesforce", "accounts", Alguna_Customer_ID__c=second["id"])
+        await world.boxes.edit("salesforce", "accounts", theirs["Id"], Name="Edited While Apart")
+        await world.sync()
+        two = {"any": [only_first["alguna"], {"field": "name", "op": "eq", "value": second["name"]}]}
+        await world.configure("accounts", mappings=BOTH, entityOptions={"accounts": {"filter": {"alguna": two}}})
+        await world.sync(Mode.FULL)
+        assert await world.linked() == 2
+        names = {row["Name"] for row in await world.boxes.records("salesforce", "accounts")}
+        assert names == {first["name"], second["name"], third["name"]}, "linked anew, the rule decides: alguna_wins"
+        assert len(await world.boxes.records("alguna", "accounts")) == 3
+        await quiet(world)
+
+
+async def test_i3_a_new_rule_decides_the_open_question_and_overwrites_nothing_else(world: World) -> None:
+    manual = [{**item, "conflictResolution": "manual"} for item in (NAME, EMAIL)]
+    await world.boxes.seed("alguna", "accounts", 2)
+    await world.configure("accounts", mappings={"accounts": manual})
+    async with world.worker():
+        await world.sync()
+        first, second = await world.boxes.records("alguna", "accounts")
+        theirs = await one(world, "salesforce", "accounts", Alguna_Customer_ID__c=first["id"])
+        await world.boxes.edit("alguna", "accounts", first["id"], name="Ours")
+        await world.boxes.edit("salesforce", "accounts", theirs["Id"], Name="Theirs")
+        run = await world.sync()
+        assert (await world.counts(run))["accounts"]["conflicts"] == 1
+        rules = {"accounts": [{"algunaField": "name", "strategy": "external_wins"}]}
+        await world.configure("accounts", mappings={"accounts": manual}, fieldRules=rules)
+        await quiet(world)
+        scope = Scope(INTEGRATION, Entity.ACCOUNTS)
+        async with world.services.db.transaction() as session:
+            ids = await affected.asked_about(session, scope, {"name"}, 10)
+            assert ids == [first["id"]]
+            await staging.ask(session, scope, [(Side.ALGUNA, one_id) for one_id in ids], "chosen", utc_now())
+        await world.sync(Mode.INBOX)
+        await one(world, "alguna", "accounts", name="Theirs")
+        await one(world, "alguna", "accounts", name=second["name"])
+        await quiet(world)
