@@ -113,13 +113,14 @@ async def test_i3_a_new_rule_decides_the_open_question_and_overwrites_nothing_el
         assert (await world.counts(run))["accounts"]["conflicts"] == 1
         rules = {"accounts": [{"algunaField": "name", "strategy": "external_wins"}]}
         await world.configure("accounts", mappings={"accounts": manual}, fieldRules=rules)
-        await quiet(world)
         scope = Scope(INTEGRATION, Entity.ACCOUNTS)
         async with world.services.db.transaction() as session:
             ids = await affected.asked_about(session, scope, {"name"}, 10)
-            assert ids == [first["id"]]
+            assert ids == [first["id"]], "the one whom the change touches"
             await staging.ask(session, scope, [(Side.ALGUNA, one_id) for one_id in ids], "chosen", utc_now())
+        await world.boxes.clear_calls()
         await world.sync(Mode.INBOX)
-        await one(world, "alguna", "accounts", name="Theirs")
-        await one(world, "alguna", "accounts", name=second["name"])
+        assert await world.boxes.writes() == [("PATCH", f"/customers/{first['id']}")]
+        await one(world, "alguna", "accounts", id=first["id"], name="Theirs")
+        await one(world, "alguna", "accounts", id=second["id"], name=second["name"])
         await quiet(world)
