@@ -10,6 +10,7 @@ import pytest
 
 from runtime.dev_server import start_dev_server
 from tests.engine.inproc import Passes, make_passes
+from tests.engine.local import Local
 from tests.engine.world import Sandboxes, World, make_world
 from tests.ports import free_port
 
@@ -58,6 +59,21 @@ async def passes(tmp_path: Path, running_boxes: Sandboxes) -> AsyncIterator[Pass
         await boxes.control(system, "POST", "limits", {"enabled": False})
     await boxes.clear_calls()
     made = await make_passes(tmp_path, boxes, chunk_size=1)
+    yield made
+    await made.close()
+    await boxes.http.aclose()
+
+
+@pytest.fixture
+async def local(tmp_path: Path, running_boxes: Sandboxes) -> AsyncIterator[Local]:
+    """A connected service without Temporal whose runs are carried out in the test."""
+    boxes = running_boxes.again()
+    for system in ("alguna", "salesforce"):
+        await boxes.control(system, "POST", "reset", {})
+        await boxes.control(system, "POST", "limits", {"enabled": False})
+    await boxes.clear_calls()
+    made = await make_passes(tmp_path, boxes, kind=Local, chunk_size=100)
+    assert isinstance(made, Local)
     yield made
     await made.close()
     await boxes.http.aclose()

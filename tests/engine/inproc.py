@@ -33,6 +33,8 @@ from worker import make_engine
 class Mailbox:
     """Stands for the Temporal client: keeps what is started and signalled."""
 
+    namespace = "default"
+
     def __init__(self) -> None:
         self.started: list[tuple[str, Any, str]] = []
 
@@ -66,6 +68,10 @@ class Passes(World):
     async def run_pass(self, entity: Entity, mode: Mode = Mode.INCREMENTAL) -> Pass:
         """Carry out one pass, as the entity's writer would, chunk after chunk; return its row."""
         of = PassRef(pass_id=f"pass_{uuid4().hex}", integration_id=INTEGRATION, entity=entity, mode=mode)
+        return await self.carry_out(of)
+
+    async def carry_out(self, of: PassRef) -> Pass:
+        """Carry out a pass that may belong to runs."""
         number = 0
         while not (result := await fetch(self.engine, of)).closed:
             left = 0 if result.more else result.waiting
@@ -112,7 +118,7 @@ class Passes(World):
         return Scope(INTEGRATION, entity)
 
 
-async def make_passes(folder: Path, boxes: Sandboxes, **settings: Any) -> Passes:
+async def make_passes(folder: Path, boxes: Sandboxes, *, kind: type[Passes] = Passes, **settings: Any) -> Passes:
     """Make a connected service with an empty store, without a configuration."""
     chosen = Settings(
         data_dir=folder,
@@ -122,6 +128,6 @@ async def make_passes(folder: Path, boxes: Sandboxes, **settings: Any) -> Passes
     )
     services = open_services(chosen)
     await services.db.migrate()
-    made = Passes(boxes, services, chosen)
+    made = kind(boxes, services, chosen)
     await made.connect()
     return made

@@ -14,6 +14,7 @@ from store.links import LinkState
 from store.scope import Scope
 from store.tables.runs import ConflictRow, RecordError
 from store.tables.sync import Link
+from tests.engine.local import Local
 from tests.engine.world import INTEGRATION, World
 
 EUR = {"accounts": {"defaultCurrency": "EUR"}}
@@ -69,80 +70,65 @@ async def writes_of(world: World, mode: Mode = Mode.INCREMENTAL) -> list[tuple[s
     return await world.boxes.writes()
 
 
-async def test_p12_an_ignored_deletion_keeps_its_link_and_a_restore_goes_on_with_it(world: World) -> None:
-    async with world.worker():
-        (ours, theirs), *_ = await begin(world)
-        await delete(world, "salesforce", "accounts", theirs)
-        assert await writes_of(world) == [], "ignored: nothing happens in Alguna"
-        gone = next(row for row in await rows(world) if row.external_id == theirs)
+async def test_p12_an_ignored_deletion_keeps_its_link_and_a_restore_goes_on_with_it(local: Local) -> None:
+    async with local.worker():
+        (ours, theirs), *_ = await begin(local)
+        await delete(local, "salesforce", "accounts", theirs)
+        assert await writes_of(local) == [], "ignored: nothing happens in Alguna"
+        gone = next(row for row in await rows(local) if row.external_id == theirs)
         assert (gone.status, gone.gone, gone.verdict) == ("active", "external", "ignored")
-        run = await world.sync()
-        assert (await world.counts(run))["accounts"].get("alguna", {}).get("skipped", 0) == 0, "it is told once"
-        await world.boxes.edit("salesforce", "accounts", theirs, IsDeleted=False, Name="Restored Works")
-        await world.sync()
-        back = next(row for row in await world.boxes.records("alguna", "accounts") if row["id"] == ours)
+        run = await local.sync()
+        assert (await local.counts(run))["accounts"].get("alguna", {}).get("skipped", 0) == 0, "it is told once"
+        await local.boxes.edit("salesforce", "accounts", theirs, IsDeleted=False, Name="Restored Works")
+        await local.sync()
+        back = next(row for row in await local.boxes.records("alguna", "accounts") if row["id"] == ours)
         assert back["name"] == "Restored Works"
-        assert len(await world.boxes.records("alguna", "accounts")) == 3, "no second record"
-        assert (ours, theirs) in await pairs(world)
-        assert await writes_of(world) == []
+        assert len(await local.boxes.records("alguna", "accounts")) == 3, "no second record"
+        assert (ours, theirs) in await pairs(local)
+        assert await writes_of(local) == []
 
 
 @pytest.mark.parametrize("policy", ["unlink", "ignore"])
 async def test_p12_a_tombstone_rises_with_its_record_and_brings_what_changed_meanwhile(
-    world: World, policy: str
+    local: Local, policy: str
 ) -> None:
-    async with world.worker():
-        (ours, theirs), *_ = await begin(world, onDelete={"toAlguna": policy})
-        await delete(world, "salesforce", "accounts", theirs)
-        await world.sync()
-        await world.boxes.edit("alguna", "accounts", ours, name="Changed while it was gone")
-        await world.sync()
-        assert await tomb(world, Side.ALGUNA, ours), "unlinked at once, or when the write did not find it"
-        assert await writes_of(world) == []
-        await world.boxes.edit("salesforce", "accounts", theirs, IsDeleted=False)
-        run = await world.sync()
-        assert (ours, theirs) in await pairs(world), (run.status, run.problem)
-        names = {row["Id"]: row["Name"] for row in await world.boxes.records("salesforce", "accounts")}
+    async with local.worker():
+        (ours, theirs), *_ = await begin(local, onDelete={"toAlguna": policy})
+        await delete(local, "salesforce", "accounts", theirs)
+        await local.sync()
+        await local.boxes.edit("alguna", "accounts", ours, name="Changed while it was gone")
+        await local.sync()
+        assert await tomb(local, Side.ALGUNA, ours), "unlinked at once, or when the write did not find it"
+        assert await writes_of(local) == []
+        await local.boxes.edit("salesforce", "accounts", theirs, IsDeleted=False)
+        run = await local.sync()
+        assert (ours, theirs) in await pairs(local), (run.status, run.problem)
+        names = {row["Id"]: row["Name"] for row in await local.boxes.records("salesforce", "accounts")}
         assert names[theirs] == "Changed while it was gone"
-        assert len(names) == len(await world.boxes.records("alguna", "accounts")) == 3
-        assert await errors(world) == []
-        assert await writes_of(world) == []
+        assert len(names) == len(await local.boxes.records("alguna", "accounts")) == 3
+        assert await errors(local) == []
+        assert await writes_of(local) == []
 
 
-async def test_i2_a_record_that_a_person_makes_again_is_a_question_and_no_second_customer(world: World) -> None:
-    async with world.worker():
-        (ours, theirs), *_ = await begin(world)
-        name = next(row["name"] for row in await world.boxes.records("alguna", "accounts") if row["id"] == ours)
-        await delete(world, "salesforce", "accounts", theirs)
-        again = await world.boxes.control("salesforce", "POST", "records/accounts", {"Name": name})
-        await world.sync()
-        assert len(await world.boxes.records("alguna", "accounts")) == 3
-        (question,) = await questions(world)
+async def test_i2_a_record_that_a_person_makes_again_is_a_question_and_no_second_customer(local: Local) -> None:
+    async with local.worker():
+        (ours, theirs), *_ = await begin(local)
+        name = next(row["name"] for row in await local.boxes.records("alguna", "accounts") if row["id"] == ours)
+        await delete(local, "salesforce", "accounts", theirs)
+        again = await local.boxes.control("salesforce", "POST", "records/accounts", {"Name": name})
+        await local.sync()
+        assert len(await local.boxes.records("alguna", "accounts")) == 3
+        (question,) = await questions(local)
         assert (question.kind, question.external_id, [one["algunaId"] for one in question.candidates]) == (
             "match",
             again["Id"],
             [ours],
         )
-        await answer(world, question, {"resolution": "link", "algunaId": ours})
-        await world.sync()
-        assert (ours, again["Id"]) in await pairs(world)
-        assert len(await pairs(world)) == 3
-        assert len(await world.boxes.records("alguna", "accounts")) == 3
-
-
-async def answer(world: World, question: ConflictRow, decision: dict[str, Any]) -> None:
-    """Store a person's answer, as the API does."""
-    async with world.services.db.transaction() as session:
-        row = await session.get(ConflictRow, question.id)
-        assert row is not None
-        row.decision, row.status = decision, "resolving"
-        session.add(row)
-    from core import names
-
-    handle = world.client.get_workflow_handle(
-        names.conflict_workflow_id(INTEGRATION, Entity(question.entity), question.id or 0)
-    )
-    await handle.signal(names.RESOLVE)
+        await local.resolve(question, {"resolution": "link", "algunaId": ours})
+        await local.sync()
+        assert (ours, again["Id"]) in await pairs(local)
+        assert len(await pairs(local)) == 3
+        assert len(await local.boxes.records("alguna", "accounts")) == 3
 
 
 async def test_p11_a_customer_deleted_in_alguna_is_archived_once_with_lost_replies_and_repeats(world: World) -> None:
@@ -167,30 +153,30 @@ async def test_p11_a_customer_deleted_in_alguna_is_archived_once_with_lost_repli
         assert len(await world.boxes.records("alguna", "accounts")) == 2
 
 
-async def test_p12_a_contact_taken_out_of_its_customer_is_seen_by_the_next_incremental_pass(world: World) -> None:
-    async with world.worker():
-        made = await begin(world, "contacts", 4, onDelete={"toExternal": "archive"}, entityOptions=EUR)
+async def test_p12_a_contact_taken_out_of_its_customer_is_seen_by_the_next_incremental_pass(local: Local) -> None:
+    async with local.worker():
+        made = await begin(local, "contacts", 4, onDelete={"toExternal": "archive"}, entityOptions=EUR)
         ours, theirs = made[0]
-        await delete(world, "alguna", "contacts", ours)
-        await world.sync()
-        living = {row["Id"] for row in await world.boxes.records("salesforce", "contacts")}
+        await delete(local, "alguna", "contacts", ours)
+        await local.sync()
+        living = {row["Id"] for row in await local.boxes.records("salesforce", "contacts")}
         assert theirs not in living
         assert len(living) == len(made) - 1
-        assert (ours, theirs) not in await pairs(world, Entity.CONTACTS)
-        assert await writes_of(world) == []
+        assert (ours, theirs) not in await pairs(local, Entity.CONTACTS)
+        assert await writes_of(local) == []
 
 
-async def test_p12_a_draft_subscription_deleted_in_alguna_is_found_by_a_full_pass(world: World) -> None:
-    async with world.worker():
-        await begin(world, "subscriptions", 3, onDelete={"toExternal": "unlink"})
-        owner = (await world.boxes.records("alguna", "accounts"))[0]["id"]
-        draft = await world.boxes.control(
+async def test_p12_a_draft_subscription_deleted_in_alguna_is_found_by_a_full_pass(local: Local) -> None:
+    async with local.worker():
+        await begin(local, "subscriptions", 3, onDelete={"toExternal": "unlink"})
+        owner = (await local.boxes.records("alguna", "accounts"))[0]["id"]
+        draft = await local.boxes.control(
             "alguna", "POST", "records/subscriptions", {"customer_id": owner, "name": "A draft", "currency": "EUR"}
         )
-        await world.sync()
-        linked = await pairs(world, Entity.SUBSCRIPTIONS)
+        await local.sync()
+        linked = await pairs(local, Entity.SUBSCRIPTIONS)
         assert draft["id"] in [pair[0] for pair in linked]
-        await delete(world, "alguna", "subscriptions", draft["id"])
-        await world.sync(Mode.FULL)
-        assert len(await pairs(world, Entity.SUBSCRIPTIONS)) == len(linked) - 1
-        assert await tomb(world, Side.ALGUNA, draft["id"], Entity.SUBSCRIPTIONS)
+        await delete(local, "alguna", "subscriptions", draft["id"])
+        await local.sync(Mode.FULL)
+        assert len(await pairs(local, Entity.SUBSCRIPTIONS)) == len(linked) - 1
+        assert await tomb(local, Side.ALGUNA, draft["id"], Entity.SUBSCRIPTIONS)
