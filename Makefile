@@ -20,7 +20,7 @@ FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.
 	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
 
 .DEFAULT_GOAL := help
-.PHONY: test-fuzz help install demo up test test-model check coverage bench clean lock
+.PHONY: test-fuzz help install demo up test test-postgres test-model check coverage bench clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -50,6 +50,9 @@ up: install ## start everything on this machine and keep it running (Ctrl-C stop
 
 test: install ## run the tests (ARGS="tests/core -k merge" runs some, JOBS=1 runs them in one process)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+test-postgres: install ## run the tests of store and engine on PostgreSQL (from a wheel; nothing to install)
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/store tests/engine tests/model $(ARGS)
 
 test-model: install ## search 2,000 random histories for a broken promise (MODEL_EXAMPLES=100, MODEL_SEED=7 to repeat)
 	@MODEL_EXAMPLES=$${MODEL_EXAMPLES:-2000} $(BIN)/python -m pytest -q tests/model/test_model.py $(ARGS)

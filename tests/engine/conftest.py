@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,6 +14,22 @@ from tests.engine.inproc import Passes, make_passes
 from tests.engine.local import Local
 from tests.engine.world import Sandboxes, World, make_world
 from tests.ports import free_port
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the marked tests on both databases, and with TEST_DATABASE=postgresql all tests on that one."""
+    postgresql = pytest.param("postgresql", marks=pytest.mark.postgres)
+    if os.environ.get("TEST_DATABASE") == "postgresql":
+        metafunc.parametrize("store_kind", [postgresql], indirect=True)
+    elif metafunc.definition.get_closest_marker("both_databases"):
+        metafunc.parametrize("store_kind", ["sqlite", postgresql], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def store_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which database the worlds of a test are made on."""
+    if getattr(request, "param", "sqlite") == "postgresql":
+        monkeypatch.setenv("TEST_DATABASE_URL", request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture(scope="session")

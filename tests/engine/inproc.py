@@ -122,7 +122,7 @@ async def make_passes(folder: Path, boxes: Sandboxes, *, kind: type[Passes] = Pa
     """Make a connected service with an empty store, without a configuration."""
     chosen = Settings(
         data_dir=folder,
-        database_url=f"sqlite:///{folder}/store.db",
+        database_url=os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{folder}/store.db",
         encryption_keys=(SecretStr(Vault.new_key()),),
         **settings,
     )

@@ -35,6 +35,7 @@ async def quiet(world: World) -> None:
     assert await world.boxes.writes() == []
 
 
+@pytest.mark.both_databases
 async def test_i2_i4_three_entities_come_into_agreement_both_ways(world: World) -> None:
     await world.boxes.seed("alguna", "contacts", 20)
     await world.boxes.seed("alguna", "subscriptions", 10)
@@ -86,6 +87,7 @@ async def test_i4_an_edit_flows_each_way_and_different_fields_merge(world: World
         await quiet(world)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("strategy", "winner"),
     [("alguna_wins", "From Alguna"), ("external_wins", "From Salesforce"), ("latest_wins", "From Salesforce")],

@@ -260,7 +260,7 @@ class World:
 
 async def make_world(folder: Path, address: str, boxes: Sandboxes, **settings: Any) -> World:
     """Make a world with an empty store on a task queue of its own."""
-    settings.setdefault("database_url", f"sqlite:///{folder}/store.db")
+    settings.setdefault("database_url", os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{folder}/store.db")
     chosen = Settings(
         data_dir=folder,
         encryption_keys=(SecretStr(Vault.new_key()),),

@@ -25,10 +25,18 @@ STEPS = int(os.environ.get("MODEL_STEPS", "3" if FIXED else "8"))
 SEED = os.environ.get("MODEL_SEED")
 
 
+@pytest.fixture
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The store of the histories: SQLite, or PostgreSQL with TEST_DATABASE=postgresql."""
+    if os.environ.get("TEST_DATABASE") == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "store.db")
+    return f"sqlite:///{tmp_path}/store.db"
+
+
 @pytest.mark.timeout(36_000)
-def test_i1_to_i7_hold_in_every_history(migrated_file: Path, tmp_path: Path) -> None:
-    shutil.copy(migrated_file, tmp_path / "store.db")
-    with in_process(f"sqlite:///{tmp_path}/store.db") as service, asyncio.Runner() as runner:
+def test_i1_to_i7_hold_in_every_history(store_url: str) -> None:
+    with in_process(store_url) as service, asyncio.Runner() as runner:
         runner.run(service.connect())
 
         class Bound(Machine):
