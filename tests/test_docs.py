@@ -58,3 +58,21 @@ def test_commands_named_in_the_documents_exist() -> None:
 def test_make_help_lists_every_target() -> None:
     documented = set(re.findall(r"^([a-z][a-z-]*):.*## \S", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert documented == make_targets()
+
+
+def test_tests_named_in_the_documents_exist() -> None:
+    named = commands_named(r"(tests/[\w/]+\.py::\w+)")
+    assert named
+    missing = []
+    for name in sorted(named):
+        file, _, test = name.partition("::")
+        path = ROOT / file
+        if not path.exists() or not re.search(rf"def {test}\b", path.read_text()):
+            missing.append(name)
+    assert missing == []
+
+
+def test_every_known_pain_has_its_tests() -> None:
+    rows = re.findall(r"^\| P(\d+) \|.*\| (.*) \|$", (ROOT / "docs" / "pains.md").read_text(), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 31))
+    assert [number for number, tests in rows if "::" not in tests] == ["20", "21"], "documents of money come later"
