@@ -5,6 +5,7 @@ What the activities start or signal there is kept in `Mailbox`, to be looked at 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
