@@ -74,6 +74,12 @@ async def of_records(session: AsyncSession, scope: Scope, side: Side, ids: Colle
 
 async def sharing(session: AsyncSession, scope: Scope, keys: Collection[tuple[int, str]]) -> list[Keyed]:
     """All unlinked records of both sides that have one of these (rule, key) pairs, with all their keys."""
+    found = await _places(session, scope, keys)
+    return [record for side in Side for record in (await of_records(session, scope, side, found[side])).values()]
+
+
+async def _places(session: AsyncSession, scope: Scope, keys: Collection[tuple[int, str]]) -> dict[Side, set[str]]:
+    """The ids, by side, of the records that have one of these (rule, key) pairs."""
     by_rule: dict[int, list[str]] = {}
     for rule, key in sorted(set(keys)):
         by_rule.setdefault(rule, []).append(_clean(key))
@@ -85,7 +91,7 @@ async def sharing(session: AsyncSession, scope: Scope, keys: Collection[tuple[in
             )
             for row in (await session.execute(query)).all():
                 found[Side(row.side)].add(row.record_id)
-    return [record for side in Side for record in (await of_records(session, scope, side, found[side])).values()]
+    return found
 
 
 async def changed(session: AsyncSession, scope: Scope, records: Sequence[Keyed]) -> list[Keyed]:
@@ -108,23 +114,19 @@ async def ask_rivals(session: AsyncSession, scope: Scope, side: Side, ids: Colle
 
     Their question may have another answer then: of two candidates one may be left (design 3.5).
     """
-    mine, theirs = KEYS.alias(), KEYS.alias()
-    rivals: set[tuple[Side, str]] = set()
-    for some in chunked(list(ids)):
-        query = (
-            select(theirs.c.side, theirs.c.record_id)
-            .join(mine, (mine.c.rule == theirs.c.rule) & (mine.c.key == theirs.c.key))
-            .join(
-                UNLINKED,
-                (UNLINKED.c.side == theirs.c.side)
-                & (UNLINKED.c.record_id == theirs.c.record_id)
-                & scope.covers(UNLINKED),
+    # Step by step, each along an index: one statement that joins it all lets SQLite read the whole table.
+    mine = await of_records(session, scope, side, ids)
+    keys = {(rule, key) for record in mine.values() for rule, key in _rows(record).items()}
+    sharing_one = await _places(session, scope, keys)
+    sharing_one[side] -= set(ids)
+    for owner in Side:
+        for some in chunked(sorted(sharing_one[owner])):
+            query = select(UNLINKED.c.record_id).where(
+                scope.covers(UNLINKED),
+                UNLINKED.c.side == owner.value,
+                UNLINKED.c.record_id.in_(some),
+                UNLINKED.c.outcome.in_(_ASKED_AGAIN),
+                func.coalesce(UNLINKED.c.reason, "") != SKIPPED_BY_PERSON,
             )
-            .where(scope.covers(mine), scope.covers(theirs))
-            .where(mine.c.side == side.value, mine.c.record_id.in_(some), UNLINKED.c.outcome.in_(_ASKED_AGAIN))
-            .where(func.coalesce(UNLINKED.c.reason, "") != SKIPPED_BY_PERSON)
-        )
-        rivals.update((Side(row.side), row.record_id) for row in (await session.execute(query)).all())
-    gone = set(ids)
-    rivals = {(owner, record_id) for owner, record_id in rivals if owner is not side or record_id not in gone}
-    await staging.ask(session, scope, sorted(rivals), "rival", at)
+            rivals = [(owner, row.record_id) for row in (await session.execute(query)).all()]
+            await staging.ask(session, scope, rivals, "rival", at)
