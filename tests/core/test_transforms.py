@@ -76,6 +76,10 @@ class TestNumberToCurrency:
         with pytest.raises(FieldValidation, match="is not an amount in USD"):
             to_alguna(field_of(Transform.NUMBER_TO_CURRENCY, currency="USD"), text)
 
+    def test_what_is_too_long_for_an_amount_is_refused(self) -> None:
+        with pytest.raises(FieldValidation, match="too many digits"):
+            to_external(field_of(Transform.NUMBER_TO_CURRENCY, "number"), Decimal("1e40"))
+
     @pytest.mark.parametrize("value", ["much", True, [1], "NaN", Decimal("Infinity")])
     def test_what_is_no_number_is_refused(self, value: Value) -> None:
         with pytest.raises(FieldValidation):

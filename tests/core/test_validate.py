@@ -392,6 +392,7 @@ class TestPaths:
         ({"table": "country_name", "map": {"a": "A"}}, "transformOptions.map", "does not go with `table`"),
         ({"map": {" a": "A"}}, "transformOptions.map. a", "has blanks around it"),
         ({"table": 5}, "transformOptions", "the option `table` must be text"),
+        ({"map": {"a": ["A"]}}, "transformOptions.map.a", "must be text, a number, true or false"),
     ],
 )
 def test_i9_value_map_options(options: dict[str, Any], place: str, message: str) -> None:
@@ -402,3 +403,31 @@ def test_i9_value_map_options(options: dict[str, Any], place: str, message: str)
     problem = only(check(mapping))
     assert problem.field == f"mappings[1].{place}"
     assert message in problem.message
+
+
+@pytest.mark.parametrize(
+    ("mapping", "options", "place", "message"),
+    [
+        ({"algunaField": "vip"}, {"map": {"yes": "Y"}}, "transformOptions.map.yes", "is true or false, never `yes`"),
+        ({"algunaField": "mrr"}, {"map": {"much": "A"}}, "transformOptions.map.much", "is not a number"),
+        ({"algunaField": "vip", "direction": "bidirectional"}, {"map": {"true": ""}}, "transform", "mapped to a blank"),
+        (
+            {"algunaField": "vip", "direction": "bidirectional"},
+            {"map": {"true": "Y"}, "default": "N"},
+            "transform",
+            "gives many values one counterpart",
+        ),
+    ],
+)
+def test_i9_keys_of_a_map_are_values_of_the_field(
+    mapping: dict[str, Any], options: dict[str, Any], place: str, message: str
+) -> None:
+    base = {"externalField": "Text__c", "direction": "alguna_to_external", "transform": "value_map"}
+    problem = only(check({**base, **mapping, "transformOptions": options}))
+    assert problem.field == f"mappings[1].{place}"
+    assert message in problem.message
+
+
+def test_i3_countries_go_both_ways() -> None:
+    country = {"algunaField": "status", "externalField": "Text__c", "transform": "value_map"}
+    assert check({**country, "transformOptions": {"table": "country_name"}}) == []
