@@ -47,6 +47,9 @@ def decide_alone(
         # Without a digest it is not taken for settled: the next pass that may create it looks at it again.
         _skip(decided, replace(item, digest=""), "waits for a sync in both directions")
         return
+    if target is Side.EXTERNAL and context.unmarkable:
+        _skip(decided, replace(item, digest=""), "waits for the field that carries our id")
+        return
     if not context.may_create(target):
         _skip(decided, item, "no partner found, and creating one is switched off or not possible")
         decided.agreed[target].append(record.id)

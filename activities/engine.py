@@ -26,7 +26,7 @@ from core.errors import FieldValidation
 from core.plan import EntityPlan
 from core.ports import Leases
 from core.records import Entity, OperationKind, Side
-from core.resting import Resting, let_rest, subject_of
+from core.resting import MARKER, Resting, let_rest, subjects_of, without
 from store import passes, resting, runs
 from store.configs import Configs
 from store.connections import ALGUNA, Connections
@@ -94,6 +94,11 @@ class PassContext:
         """Whether External Sync may write its marker on the external record."""
         writes = Side.EXTERNAL in self.plan.can_create or any(item.flows_to(Side.EXTERNAL) for item in self.plan.fields)
         return writes and self.plan.marker is not None and self.reaches(Side.EXTERNAL)
+
+    @property
+    def unmarkable(self) -> bool:
+        """Whether the field is gone that the external record of a new pair would carry."""
+        return self.plan.marker is None and self.facts[Side.EXTERNAL].marker is not None
 
     def may_create(self, target: Side) -> bool:
         """Whether a record without a partner may be created on that side."""
@@ -229,9 +234,11 @@ class Engine:
         """
         async with self.db.session() as session:
             known = await resting.subjects(session, context.scope)
-        active = (item for item in context.plan.fields if item.direction is not None)
+        asleep = {item.subject for item in context.resting}
+        could = subjects_of(context.plan, context.facts[Side.EXTERNAL].marker)
+        active = {item.alguna_field for item in context.plan.fields if item.direction is not None} | {MARKER}
         return frozenset(
-            item.alguna_field for item in active if subject_of(item.alguna_field, item.external_field) in known
+            name for subject, name in could.items() if subject in known and subject not in asleep and name in active
         )
 
     async def redescribe(self, ref: PassRef) -> None:
@@ -328,7 +335,4 @@ def connection_of(ref: PassRef, side: Side) -> str:
 
 def _without(context: PassContext, names: frozenset[str]) -> PassContext:
     """The context with these Alguna fields inactive."""
-    if not names:
-        return context
-    fields = (replace(item, direction=None) if item.alguna_field in names else item for item in context.plan.fields)
-    return replace(context, plan=replace(context.plan, fields=tuple(fields)))
+    return replace(context, plan=without(context.plan, names))

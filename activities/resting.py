@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.engine import Engine, PassContext
-from core.resting import subject_of
+from core.records import Side
+from core.resting import subjects_of
 from store import passes, resting
 
 BATCH = 1_000
@@ -32,12 +33,12 @@ async def show_resting(session: AsyncSession, context: PassContext, at: datetime
     """At the end of a pass: one error for each mapping that rests; those taken up again or changed are resolved."""
     run_id = context.ref.run_ids[0] if context.ref.run_ids else None
     await resting.open_for(session, context.scope, run_id, context.resting, at)
-    mapped = {subject_of(item.alguna_field, item.external_field): item for item in context.plan.fields}
+    could = subjects_of(context.plan, context.facts[Side.EXTERNAL].marker)
     asleep = {item.subject for item in context.resting}
     known = await resting.subjects(session, context.scope)
     ended = [
         subject
         for subject in known
-        if subject not in asleep and (subject not in mapped or mapped[subject].alguna_field in context.revived)
+        if subject not in asleep and (subject not in could or could[subject] in context.revived)
     ]
     await resting.close(session, context.scope, ended)

@@ -22,6 +22,14 @@ async def hide(world: World, *fields: str) -> None:
     await world.boxes.control("salesforce", "PATCH", "records/setup/org", {"hiddenFields": list(fields)})
 
 
+async def forget_description(world: World) -> None:
+    """Let what both systems said of their fields be old."""
+    async with world.services.db.transaction() as session:
+        for known in (await session.execute(select(Description))).scalars():
+            known.described_at = known.described_at.replace(year=2020)
+            session.add(known)
+
+
 async def errors(world: World, status: str = "open") -> list[RecordError]:
     async with world.services.db.session() as session:
         rows = (await session.execute(select(RecordError).order_by(RecordError.id))).scalars()  # type: ignore[arg-type]
@@ -64,10 +72,7 @@ async def test_p19_a_field_that_is_removed_stops_alone_and_says_so_once(world: W
         await hide(world)
         for row in rows.values():
             await world.boxes.edit("salesforce", "accounts", row["Id"], Email__c=None)
-        async with world.services.db.transaction() as session:
-            for known in (await session.execute(select(Description))).scalars():
-                known.described_at = known.described_at.replace(year=2020)
-                session.add(known)
+        await forget_description(world)
         run = await world.sync()
         assert run.status == "completed", [row.message for row in await errors(world)]
         assert await errors(world) == []
@@ -103,4 +108,25 @@ async def test_p19_a_field_that_is_gone_at_the_write_is_left_out_and_the_rest_is
         await world.configure("accounts", **mapped)
         await world.boxes.edit("alguna", "accounts", ids[0], name="Under the new mapping")
         assert (await world.sync()).status == "completed"
+        assert await errors(world) == []
+
+
+async def test_i2_p19_without_its_marker_a_side_gets_no_new_records_until_the_field_is_back(world: World) -> None:
+    ids = await world.boxes.seed("alguna", "accounts", 3)
+    await world.configure("accounts", mappings={"accounts": [NAME]})
+    async with world.worker():
+        await world.sync()
+        await hide(world, "Account.Alguna_Customer_ID__c")
+        await world.boxes.edit("alguna", "accounts", ids[0], name="Renamed without a marker")
+        await world.boxes.seed("alguna", "accounts", 2, offset=50)
+        run = await world.sync()
+        assert (run.status, run.problem) == ("completed_with_errors", None)
+        rows = await world.boxes.records("salesforce", "accounts")
+        assert len(rows) == 3
+        assert "Renamed without a marker" in {row["Name"] for row in rows}
+        assert [(row.field, row.alguna_id) for row in await errors(world)] == [("Alguna_Customer_ID__c", None)]
+        await hide(world)
+        await forget_description(world)
+        assert (await world.sync()).status == "completed"
+        assert len(await by_marker(world)) == 5
         assert await errors(world) == []
