@@ -124,7 +124,7 @@ class HubSpotReader:
         started = position.started if position else answer.began
         if following is None:
             return Page(records, None, Cursor.begin(started).dump(), complete_scan=True)
-        return Page(records, Position(Phase.LIST, started, following).dump(), None)
+        return Page(records, Position(Phase.LIST, started, following).dump(), None, complete_scan=True)
 
     async def _changes(
         self, entity: Entity, wanted: Collection[str], cursor: Cursor, position: Position | None

@@ -252,3 +252,26 @@ async def test_a_decision_nobody_could_be_told_of_leaves_the_conflict_open(
     await resolve(world, conflict_id, {"version": 1, "resolution": "alguna"}, 503)
     shown = await world.call("GET", f"/{{id}}/conflicts/{conflict_id}")
     assert (shown["status"], shown["decision"]) == ("open", None)
+
+
+def of_deletions(number: int = 12) -> Question:
+    facts: dict[str, Any] = {"side": "external", "deleted": number, "linked": 40, "policy": "archive"}
+    return Question("deletions", "external", None, None, candidates=[facts])
+
+
+@pytest.mark.parametrize("word", ["approve", "reject"])
+async def test_p11_many_deletions_are_approved_or_rejected_in_the_number_that_was_shown(
+    world: World, word: str
+) -> None:
+    await world.configure("accounts")
+    conflict_id = await ask(world, of_deletions())
+    shown = (await world.call("GET", "/{id}/conflicts?kind=deletions"))["data"][0]
+    assert shown["candidates"][0]["deleted"] == 12
+    assert (await world.call("GET", "/{id}/sync-state"))["entities"]["accounts"]["heldDeletions"] == 0
+    await ask(world, of_deletions(13))
+    await resolve(world, conflict_id, {"version": 1, "resolution": word}, 409)
+    assert await world.refused(
+        "POST", f"/{{id}}/conflicts/{conflict_id}/resolve", {"version": 2, "resolution": "alguna"}
+    ) == ["resolution"]
+    await resolve(world, conflict_id, {"version": 2, "resolution": word})
+    assert (await decision(world, conflict_id))["resolution"] == word

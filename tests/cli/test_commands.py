@@ -427,3 +427,23 @@ def test_a_dry_run_prints_field_by_field_what_would_be_written_and_what_it_would
     found = command("sync", "int_salesforce", "--dry-run", "--json").json
     assert found["plannedCalls"] == {"alguna": 0, "external": 4}
     assert [record["changes"] for record in found["records"]] == [row["changes"] for row in PLANNED_RECORDS]
+
+
+def test_p11_many_deletions_are_shown_approved_and_rejected(api: FakeApi, command: Command) -> None:
+    facts = {"side": "external", "deleted": 12, "linked": 40, "policy": "archive"}
+    question = {**CONFLICT, "id": "9", "kind": "deletions", "fields": [], "candidates": [facts]}
+    api.on("GET", "/integrations", [ONE])
+    api.on(
+        "GET",
+        "/integrations/int_salesforce/conflicts",
+        {"data": [CONFLICT, question], "pagination": {"perPage": 20, "totalPages": 1}},
+    )
+    api.on("GET", "/integrations/int_salesforce/conflicts/9", question)
+    api.on("GET", "/integrations/int_salesforce/conflicts/7", CONFLICT)
+    api.on("POST", "/integrations/int_salesforce/conflicts/9/resolve", {})
+    assert re.search(r"9 .*external +12 +40 +archive", command("deletions").out)
+    for word in ("approve", "reject"):
+        said = command("deletions", word, "9")
+        assert said.code == 0, said.err
+        assert api.calls[-1].body == {"version": 3, "resolution": word}
+    assert command("deletions", "approve", "7").code == 1

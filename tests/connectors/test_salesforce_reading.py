@@ -17,8 +17,14 @@ NASTY = ["O'Brien & Sons", 'Say "Hi"', "back\\slash", "100%_sure", "Grüße 東�
 QUERY = "/query"
 
 
-def changes(cursor: str | None = None, *, full: bool = False, position: str | None = None) -> FetchRequest:
-    return FetchRequest(Entity.ACCOUNTS, {Entity.ACCOUNTS: ["Name"]}, cursor, full, position)
+def changes(
+    cursor: str | None = None,
+    *,
+    full: bool = False,
+    position: str | None = None,
+    entity: Entity = Entity.ACCOUNTS,
+) -> FetchRequest:
+    return FetchRequest(entity, {entity: ["Name"]}, cursor, full, position)
 
 
 async def read_on(connector: Connector, request: FetchRequest) -> tuple[list[str], str]:
@@ -131,6 +137,19 @@ async def test_deleted_rows_come_as_deleted_and_a_read_by_id_tells_them_from_unk
     assert {key: record.deleted for key, record in by_id.items()} == {gone: True, kept: False}
     complete, _, _ = await fetch_all(salesforce_connector, changes(full=True))
     assert [record.id for record in complete] == [kept]
+
+
+async def test_p13_a_row_merged_away_names_the_one_that_lives_on_in_the_feed_and_by_id(
+    salesforce: Control, salesforce_connector: Connector
+) -> None:
+    for entity in (Entity.CONTACTS, Entity.ACCOUNTS):
+        loser, winner = (await salesforce.seed(entity, 4))[:2]
+        _, cursor = await read_on(salesforce_connector, changes(entity=entity))
+        await salesforce.patch(entity, loser, {"MasterRecordId": winner})
+        records, _, _ = await fetch_all(salesforce_connector, changes(cursor, entity=entity))
+        by_id = await salesforce_connector.read(entity, [loser, winner], [])
+        assert {one.id: one.merged_into for one in records if one.deleted} == {loser: winner}
+        assert {one.id: one.merged_into for one in by_id.values()} == {loser: winner, winner: None}
 
 
 async def test_ids_of_15_characters_are_the_same_records(salesforce: Control, salesforce_connector: Connector) -> None:

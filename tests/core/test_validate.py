@@ -235,6 +235,11 @@ def test_two_way_amounts_as_text_are_fine_because_they_can_be_read_back() -> Non
         ({"schedule": "61 * * * *"}, "schedule", "is not a cron expression"),
         ({"timezone": "Europe/Berln"}, "timezone", "did you mean `Europe/Berlin`?"),
         ({"onDelete": {"toAlguna": "archive"}}, "onDelete.toAlguna", "nothing can be archived in Alguna"),
+        (
+            {"entityOptions": {"accounts": {"onDelete": {"toAlguna": "archive"}}}},
+            "entityOptions.accounts.onDelete.toAlguna",
+            "accounts cannot be archived in Alguna",
+        ),
         ({"entities": ["accounts", "payments"]}, "entities[1]", "only accounts, contacts"),
         ({"entities": ["accounts", "accounts"]}, "entities[1]", "named twice"),
         ({"entities": ["accounts", "contacts"]}, "mappings", "`contacts` has no field mappings"),
