@@ -87,7 +87,10 @@ class SalesforceReader:
         known = schema.fields.get(field)
         if known is None or not known.filterable:
             raise FieldValidation(f"{facts_of(entity).object_name}.{field} cannot be searched in Salesforce")
-        literals = [literal(value, known.type) for value in sorted(set(values))]
+        longest = known.schema.max_length
+        # No row can hold a longer value, and it might not fit into a query either.
+        possible = [value for value in sorted(set(values)) if longest is None or len(value) <= longest]
+        literals = [literal(value, known.type) for value in possible]
         return await self._select(entity, schema, fields, f"{field} IN ", literals)
 
     async def _select(
