@@ -153,6 +153,7 @@ class _EntityCheck:
                         f"`{mapping.external_field}` would be written twice, see mappings[{first}]",
                     )
         yield from self._check_required()
+        yield from self._check_marker()
 
     def _field_problem(self, side: Side, mapping: FieldMapping) -> str | None:
         """Say why a mapping cannot use its field on this side, as its own direction asks."""
@@ -188,6 +189,18 @@ class _EntityCheck:
             for name, field in schema.fields.items():
                 if field.required and not field.read_only and name not in filled:
                     yield "mappings", f"`{name}` is required to create {schema.object_name}, but no mapping writes it"
+
+    def _check_marker(self) -> Iterator[tuple[str, str]]:
+        """Writing to the external system needs the field by which our own records are known again (I2)."""
+        schema, facts = self.schemas.get((Side.EXTERNAL, self.entity)), self.facts.get((Side.EXTERNAL, self.entity))
+        marker = facts.marker if facts else None
+        if schema is None or marker is None or not self.config.direction.allows(Side.EXTERNAL):
+            return
+        if schema.field(marker) is None:
+            message = (
+                f"{schema.object_name} has no `{marker}`, which carries Alguna's id: add it to {_SYSTEM[Side.EXTERNAL]}"
+            )
+            yield "mappings", f"{message} as a text field with unique values, or let the connected user see it"
 
     def _check_rules(self) -> Iterator[tuple[str, str]]:
         mapped = {item.alguna_field for item in self._mappings()}
