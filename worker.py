@@ -41,6 +41,7 @@ def make_engine(services: Services, client: Client) -> Engine:
         chunk_size=settings.chunk_size,
         fetch_size=settings.fetch_size,
         window=settings.window,
+        circuit_failures=settings.circuit_failures,
         stale_read_seconds=settings.stale_read_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
         schema_seconds=settings.schema_minutes * 60,

@@ -55,6 +55,7 @@ class EngineOptions:
     chunk_size: int = 1000
     fetch_size: int = 5000
     window: int = 2
+    circuit_failures: int = 50
     stale_read_seconds: float = 10.0
     max_rounds: int = 5
     sends: dict[Side, int] = field(default_factory=lambda: {Side.ALGUNA: 8, Side.EXTERNAL: 2})

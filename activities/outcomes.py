@@ -105,7 +105,7 @@ def _done(
 ) -> None:
     operation = item.operation
     target_id = result.target_id or operation.target_id or ""
-    alguna_id, external_id = _pair(operation, target_id)
+    alguna_id, external_id = pair_of(operation, target_id)
     base = written_base(context, item, result.record, certain=certain)
     marked = operation.target is Side.EXTERNAL and context.plan.marker is not None
     if operation.kind is OperationKind.CREATE:
@@ -136,7 +136,7 @@ def _exists(context: PassContext, effects: Effects, item: OpenOperation, result:
     there before anything was sent has no common past with its partner: the rules of a first link apply.
     """
     operation = item.operation
-    alguna_id, external_id = _pair(operation, result.target_id)
+    alguna_id, external_id = pair_of(operation, result.target_id)
     base = written_base(context, item, None, certain=False) if sent else {}
     new = NewLink(alguna_id, external_id, "exists", base, item.generation, item.generation)
     effects.made.append(Made(new, operation.target, "linked", "it was there already"))
@@ -161,7 +161,7 @@ def written_base(
     return base
 
 
-def _pair(operation: Operation, target_id: str | None) -> tuple[str, str]:
+def pair_of(operation: Operation, target_id: str | None) -> tuple[str, str]:
     """(Alguna id, external id) of an operation's record."""
     if operation.target is Side.EXTERNAL:
         return operation.source_id, target_id or ""
@@ -183,7 +183,7 @@ def _failed(
     operation = item.operation
     effects.end("failed", operation.id)
     source = operation.target.other
-    alguna_id, external_id = _pair(operation, operation.target_id)
+    alguna_id, external_id = pair_of(operation, operation.target_id)
     effects.failed.append(
         FailedRecord(
             operation.target,

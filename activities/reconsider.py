@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.circuits import ask_probes
 from activities.contracts import Mode
 from activities.engine import Engine, PassContext
 from core.enums import Direction, Strategy
@@ -44,6 +45,7 @@ async def look_again(engine: Engine, context: PassContext) -> None:
         for conflict in await conflicts.moot(session, context.scope, askable):
             asked |= _ids(conflict.alguna_id, conflict.external_id)
         await staging.ask(session, context.scope, sorted(asked), "again", at)
+        await ask_probes(session, context)
 
 
 def _ids(alguna_id: str | None, external_id: str | None) -> set[tuple[Side, str]]:

@@ -8,11 +8,13 @@ attempt settles it before it sends anything.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from activities.announce import wake_conflicts
 from activities.calls import calls_made, count_calls
+from activities.circuits import count_results, hold_back
 from activities.contracts import ChunkRef, ChunkResult
 from activities.described import back_to_the_merge, is_unknown_field
 from activities.engine import Engine, PassContext, connection_of
@@ -30,6 +32,12 @@ from store.writes import OpenOperation, Outgoing
 
 MAX_TRIES = 5
 RETRY_SECONDS = 0.5
+
+MOST_SPLITS = 32
+"""How often the requests of one batch are halved to find the rows for which they were refused as a whole."""
+
+_OF_A_ROW = frozenset({ErrorType.FIELD_VALIDATION, ErrorType.DUPLICATE, ErrorType.NOT_FOUND})
+_NOT_TOLD_APART = "several rows spoil the request that carries this record; the others are sought next time: {}"
 
 
 async def write(engine: Engine, chunk: ChunkRef) -> ChunkResult:
@@ -100,8 +108,13 @@ async def _write_batch(
     connector: Connector,
     batch: list[OpenOperation],
 ) -> None:
-    """Write one batch under its leases."""
+    """Write one batch under its leases, but for what an open circuit stops."""
+    async with engine.db.transaction() as session:
+        stopped = await hold_back(session, context, batch, chunk.number)
+    batch = [item for item in batch if item.operation.id not in stopped]
     operations = [item.operation for item in batch]
+    if not operations:
+        return
     async with engine.leases.hold(connector.leases(operations)):
         current = await _look(engine, context, connector, batch)
         early = _moved(batch, current)
@@ -111,10 +124,16 @@ async def _write_batch(
                 await store_results(session, context, opened, early, certain=False, sent=False)
         settled = {result.operation_id for result in early}
         rest = [item.operation for item in batch if item.operation.id not in settled]
-        requests = connector.plan(rest, current)
-        ids = await _store(engine, context, chunk, epoch, connector.side, requests)
-        for request_id, request in zip(ids, requests, strict=False):
-            await _send(engine, context, chunk, connector, request_id, request, opened)
+        waiting, splits = deque[Sequence[Operation]]([rest]), 0
+        while waiting:
+            requests = connector.plan(waiting.popleft(), current)
+            ids = await _store(engine, context, chunk, epoch, connector.side, requests)
+            for request_id, request in zip(ids, requests, strict=False):
+                halves = await _send(
+                    engine, context, chunk, connector, request_id, request, opened, may_split=splits < MOST_SPLITS
+                )
+                waiting += halves
+                splits += bool(halves)
 
 
 async def _look(
@@ -190,8 +209,13 @@ async def _send(
     request_id: int,
     request: WriteRequest,
     opened: Mapping[int, OpenOperation],
-) -> None:
-    """Send one stored request and store its outcome. A lost reply leaves it open for `settle`."""
+    *,
+    may_split: bool,
+) -> list[Sequence[Operation]]:
+    """Send one stored request and store its outcome. A lost reply leaves it open for `settle`.
+
+    Returns the halves of a request that was refused as a whole for what may be one row of it: they are sent anew.
+    """
     operations = [opened[number].operation for number in request.operation_ids]
     at = utc_now()
     try:
@@ -204,7 +228,14 @@ async def _send(
         await _not_sent(engine, context, request_id, request)
         raise
     except SyncError as error:
-        failure = RecordFailure(error.type, error.message, vendor_code=error.vendor_code)
+        if len(operations) > 1 and error.type in _OF_A_ROW:
+            if may_split:
+                await _not_sent(engine, request_id, request)
+                middle = len(operations) // 2
+                return [operations[:middle], operations[middle:]]
+            failure = RecordFailure(ErrorType.TRANSIENT, _NOT_TOLD_APART.format(error.message))
+        else:
+            failure = RecordFailure(error.type, error.message, vendor_code=error.vendor_code)
         results = [WriteResult(item.id, WriteStatus.REJECTED, failure=failure) for item in operations]
     results = await _without_gone_fields(engine, context, connector, operations, results, at)
     results = await look_after(connector, {item.id: item for item in operations}, results)
@@ -213,6 +244,8 @@ async def _send(
         if await writes.settle_request(session, request_id):
             sent = {item.id: opened[item.id] for item in operations}
             await store_results(session, context, sent, results, chunk=chunk.number)
+            await count_results(session, context, sent, results, engine.options.circuit_failures)
+    return []
 
 
 async def _without_gone_fields(

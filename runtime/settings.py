@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     """Records that one fetch activity stages at most."""
     window: int = Field(default=2, ge=1, le=50)
     """Chunks of one pass that are worked on at a time."""
+    circuit_failures: int = Field(default=50, ge=1, le=10_000)
+    """Equal failures in a row after which writes that would fail alike wait until one has been tried."""
     stale_read_seconds: float = Field(default=10, ge=0)
     """Targets that were read longer ago than this are read again before they are written."""
     schema_minutes: float = Field(default=10, ge=0)

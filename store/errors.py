@@ -45,11 +45,13 @@ class FailedRecord:
     place: str = ""
     digest: str = ""
     texts: Collection[str] = ()
+    hint: str | None = None
+    cause: str | None = None
 
     @property
     def group(self) -> str:
         """The key of the root cause."""
-        return cause_of(self.failure, self.texts)
+        return self.cause or cause_of(self.failure, self.texts)
 
 
 async def open_errors(
@@ -99,7 +101,7 @@ def _row(
         "field": failure.field,
         # PostgreSQL's text holds no NUL, and vendors quote whatever they were sent.
         "message": failure.message[:MESSAGE_LIMIT].replace("\0", ""),
-        "hint": HINTS[failure.type],
+        "hint": item.hint or HINTS[failure.type],
         "vendor_code": failure.vendor_code,
         "group": group.replace("\0", ""),
         "attempts": attempts,
@@ -174,6 +176,14 @@ async def postpone(session: AsyncSession, rows: Sequence[RecordError], at: datet
     if later:
         statement = update(ERRORS).where(ERRORS.c.id == bindparam("row")).values(next_retry_at=bindparam("due"))
         await (await session.connection()).execute(statement, later)
+
+
+async def sources_of(session: AsyncSession, scope: Scope, target: Side, group: str) -> set[str]:
+    """The records that open errors of one cause keep from a target."""
+    query = select(ERRORS.c.source_id).where(
+        scope.covers(ERRORS), ERRORS.c.target == target.value, ERRORS.c.group == group, ERRORS.c.status == "open"
+    )
+    return set((await session.execute(query)).scalars())
 
 
 async def count_open_errors(session: AsyncSession, scope: Scope) -> int:

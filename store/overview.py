@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, func, select
@@ -11,19 +12,29 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from core.records import Side
+from store import circuits
 from store.deletions import Verdict
 from store.links import decode_base
 from store.listing import find_link
 from store.resting import resting_fields
 from store.scope import Scope, table_of
 from store.tables.runs import Audit, ConflictRow, RecordError
-from store.tables.sync import Cursor, InboxItem, Link, Staged, Unlinked
+from store.tables.sync import Cursor, InboxItem, Link, RequestRow, Staged, Unlinked
 
 LINKS, STAGED, INBOX, CURSORS = table_of(Link), table_of(Staged), table_of(InboxItem), table_of(Cursor)
 ERRORS, CONFLICTS, AUDIT, UNLINKED = table_of(RecordError), table_of(ConflictRow), table_of(Audit), table_of(Unlinked)
+REQUESTS = table_of(RequestRow)
 
 OPEN_ERRORS = ("open", "retrying")
 OPEN_CONFLICTS = ("open", "resolving")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Requests that were sent, or may have been, and whose outcome is not known (yet); `since` is the oldest's time."""
+
+    requests: int
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class EntityOverview:
     open_errors: int
     open_conflicts: int
     drift: int
+    unknown: Unknown
     held: int
     resting_fields: list[str]
     cursors: dict[Side, Cursor]
@@ -56,6 +68,7 @@ async def entity_overview(session: AsyncSession, scope: Scope) -> EntityOverview
             session, ConflictRow, scope.covers(CONFLICTS), CONFLICTS.c.status.in_(OPEN_CONFLICTS)
         ),
         drift=await _drifting(session, scope),
+        unknown=await _unknown(session, scope),
         held=await _count(session, Link, scope.covers(LINKS), active, LINKS.c.verdict == Verdict.HELD.value),
         resting_fields=await resting_fields(session, scope),
         cursors={Side(row.side): row for row in cursors},
@@ -65,6 +78,14 @@ async def entity_overview(session: AsyncSession, scope: Scope) -> EntityOverview
 async def _count(session: AsyncSession, model: type[SQLModel], *conditions: ColumnElement[bool]) -> int:
     query = select(func.count()).select_from(table_of(model)).where(*conditions)
     return int((await session.execute(query)).scalar_one())
+
+
+async def _unknown(session: AsyncSession, scope: Scope) -> Unknown:
+    query = select(func.count(), func.min(REQUESTS.c.first_sent_at)).where(
+        scope.covers(REQUESTS), REQUESTS.c.state == "sending"
+    )
+    number, since = (await session.execute(query)).one()
+    return Unknown(int(number), since)
 
 
 async def _drifting(session: AsyncSession, scope: Scope) -> int:
@@ -89,6 +110,8 @@ class RecordOverview:
     conflicts: Sequence[ConflictRow]
     unlinked: Unlinked | None
     audit: Sequence[Audit]
+    held: bool = False
+    """Whether it waits because many others were refused for one cause."""
 
     @property
     def known(self) -> bool:
@@ -98,6 +121,8 @@ class RecordOverview:
     @property
     def reason(self) -> str | None:
         """Why the record does not take part, where it does not."""
+        if self.held:
+            return "not sent: many others were refused for the same cause"
         if self.link is not None:
             sides = " and the ".join(f"{side} side" for side in self.link.outside)
             return f"outside the filter of the {sides}" if sides else self.link.reason
@@ -114,7 +139,7 @@ class RecordOverview:
             return "parked"
         if self.staged or self.asked:
             return "pending"
-        if self.link is not None and self.link.status == "active" and self.link.outside:
+        if self.held or (self.link is not None and self.link.status == "active" and self.link.outside):
             return "skipped"
         if self.link is not None:
             return "synced" if self.link.status == "active" else "tombstoned"
@@ -150,4 +175,5 @@ async def record_overview(session: AsyncSession, scope: Scope, record_id: str, *
         ),
         unlinked=unlinked[0] if unlinked else None,
         audit=(await session.execute(audit)).scalars().all(),
+        held=await circuits.is_held(session, scope, ids),
     )

@@ -17,7 +17,7 @@ import httpx
 
 from connectors.protocols import Current, WriteRequest, WriteResult, WriteStatus
 from connectors.salesforce.client import SalesforceClient
-from connectors.salesforce.errors import Failure, failure_of, failures_of, unreadable
+from connectors.salesforce.errors import Failure, failure_of, failures_of, to_error, unreadable
 from connectors.salesforce.ids import normalise_id
 from connectors.salesforce.spec import API, WRITE_ROWS, facts_of
 from connectors.values import json_text, parse_json
@@ -164,6 +164,9 @@ def _whole(response: httpx.Response, request: WriteRequest, ordered: Sequence[Op
         moved = RecordFailure(ErrorType.CONFLICT, "the record was changed meanwhile", vendor_code="412")
         return [WriteResult(one.id, WriteStatus.MOVED, target_id=one.target_id, failure=moved) for one in ordered]
     guilty = unreadable_row(request.body, failure) if len(ordered) > 1 else None
+    if guilty is None and len(ordered) > 1:
+        # Nothing tells which row it was: whoever sent them finds it by sending fewer.
+        raise to_error(response)
     return [
         refusal(one, failure)
         if guilty is None or place == guilty

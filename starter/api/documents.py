@@ -167,6 +167,13 @@ class Budgets(BaseModel):
     external: Budget | None
 
 
+class UnknownOutcomes(Answer):
+    """Requests whose outcome is not known (yet), and how long ago the oldest was sent."""
+
+    requests: int
+    oldest_seconds: float | None
+
+
 class EntityState(Answer):
     """Where one entity stands. `maxLag`: seconds since both sides were read to their end.
 
@@ -179,6 +186,7 @@ class EntityState(Answer):
     open_errors: int
     open_conflicts: int
     drift: int
+    unknown_outcomes: UnknownOutcomes
     held_deletions: int
     resting_fields: list[str]
     max_lag: float | None

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import Mode
+from core.circuits import SUBJECT_PREFIX as CIRCUIT_PREFIX
 from core.problems import Problem
 from core.records import Entity, Side
 from core.resting import SUBJECT_PREFIX
@@ -63,7 +64,10 @@ async def retry(backend: Backend, integration: Integration, selection: Selection
     mode = Mode.INBOX
     for row in wanted:
         records = asked.setdefault(Entity(row.entity), [])
-        if row.source_id.startswith(SUBJECT_PREFIX):
+        if row.source_id.startswith(CIRCUIT_PREFIX):
+            # The pass tries one of the records that wait, and if it succeeds the others.
+            mode = Mode.INCREMENTAL
+        elif row.source_id.startswith(SUBJECT_PREFIX):
             # No record is to be read again: the pass looks whether the mapping's field is back.
             mode = Mode.INCREMENTAL
             await describe(backend, integration, [Entity(row.entity)])

@@ -107,6 +107,11 @@ def _entity(one: EntityOverview) -> JsonObject:
         "openErrors": one.open_errors,
         "openConflicts": one.open_conflicts,
         "drift": one.drift,
+        # Writes that were sent, or may have been: each pass finds out about them before it does anything else (I6).
+        "unknownOutcomes": {
+            "requests": one.unknown.requests,
+            "oldestSeconds": round((utc_now() - one.unknown.since).total_seconds(), 3) if one.unknown.since else None,
+        },
         "heldDeletions": one.held,
         "restingFields": one.resting_fields,
         # Seconds since the side that was read longest ago was read to its end; None before both were.
