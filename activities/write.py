@@ -230,7 +230,7 @@ async def _send(
     except SyncError as error:
         if len(operations) > 1 and error.type in _OF_A_ROW:
             if may_split:
-                await _not_sent(engine, request_id, request)
+                await _not_sent(engine, context, request_id, request)
                 middle = len(operations) // 2
                 return [operations[:middle], operations[middle:]]
             failure = RecordFailure(ErrorType.TRANSIENT, _NOT_TOLD_APART.format(error.message))
