@@ -283,6 +283,9 @@ class Engine:
             for side, connector in sides.items()
         }
         schemas = {side: item.schema for side, item in described.items()}
+        for side, connector in sides.items():
+            if isinstance(connector, RehearsedConnector):
+                connector.schema = schemas[side]
         currency = await self._currency(config, sides[Side.EXTERNAL])
         mapped = config.mappings.get(ref.entity, [])
         compiled = plan(

@@ -22,6 +22,8 @@ from connectors.protocols import (
     WriteResult,
     WriteStatus,
 )
+from core.errors import ErrorType, RecordFailure
+from core.field_check import length_problem
 from core.records import PARENT_OF, Entity, Operation, OperationKind, Record, Side
 from core.schema import EntitySchema
 from core.values import Value
@@ -46,6 +48,8 @@ class RehearsedConnector:
     def __init__(self, inner: Connector, db: Database) -> None:
         """Take the real connector, and the database that knows the records which would be created."""
         self.inner = inner
+        self.schema: EntitySchema | None = None
+        """What the system says of its fields: a text that is too long for one would be refused."""
         self._db = db
         self.sent = 0
         """How many writing calls would have been made."""
@@ -134,7 +138,15 @@ class RehearsedConnector:
         if not request.method:
             return await self.inner.send(request, operations, fields)
         self.sent += 1
-        return [WriteResult(one.id, WriteStatus.DONE, one.target_id or f"{PLANNED}{one.id}") for one in operations]
+        return [self._outcome(one) for one in operations]
+
+    def _outcome(self, operation: Operation) -> WriteResult:
+        for path, value in operation.values.items():
+            field = self.schema.field(path) if self.schema else None
+            if field is not None and (problem := length_problem(field, value)):
+                failure = RecordFailure(ErrorType.FIELD_VALIDATION, problem, field=path)
+                return WriteResult(operation.id, WriteStatus.REJECTED, operation.target_id, failure=failure)
+        return WriteResult(operation.id, WriteStatus.DONE, operation.target_id or f"{PLANNED}{operation.id}")
 
     async def close(self) -> None:
         """The real one stays open for others."""

@@ -34,9 +34,14 @@ def value_problem(field: FieldSchema, value: Value) -> str | None:
         return None
     if field.options and isinstance(value, str) and value not in field.options:
         return f"`{field.name}` has no option `{value:.80}`" + did_you_mean(value, field.options)
-    if field.max_length is not None and isinstance(value, str) and len(value) > field.max_length:
-        return f"`{field.name}` holds {field.max_length} characters, `{value:.80}` has {len(value)}"
-    return None
+    return length_problem(field, value)
+
+
+def length_problem(field: FieldSchema, value: Value) -> str | None:
+    """Say that a text is too long for a field; None where it is not, or the field does not tell its length."""
+    if field.max_length is None or not isinstance(value, str) or len(value) <= field.max_length:
+        return None
+    return f"`{field.name}` holds {field.max_length} characters, `{value:.80}` has {len(value)}"
 
 
 def check_fit(field: FieldPlan, schemas: Mapping[Side, EntitySchema | None]) -> Iterator[Finding]:

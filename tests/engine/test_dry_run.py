@@ -130,7 +130,8 @@ async def test_a_dry_run_of_changes_says_field_by_field_what_the_sync_does(world
         {"algunaField": "name", "externalField": "Name", "conflictResolution": "manual"},
         {"algunaField": "billingAddress.city", "externalField": "BillingCity"},
     ]
-    await world.configure("accounts", "contacts", mappings={"accounts": fields, "contacts": CONTACTS})
+    mapped = {"accounts": fields, "contacts": CONTACTS}
+    await world.configure("accounts", "contacts", mappings=mapped, onDelete={"toAlguna": "unlink"})
     async with world.worker():
         await world.sync()
         theirs = {
@@ -140,10 +141,14 @@ async def test_a_dry_run_of_changes_says_field_by_field_what_the_sync_does(world
         await world.boxes.edit("salesforce", "accounts", theirs[ours[1]], Name="Renamed in Salesforce")
         await world.boxes.edit("alguna", "accounts", ours[2], name="Ours")
         await world.boxes.edit("salesforce", "accounts", theirs[ours[2]], Name="Theirs")
+        await world.boxes.edit("alguna", "accounts", ours[3], name="x" * 300)
+        await world.boxes.control("salesforce", "DELETE", f"records/accounts/{theirs[ours[4]]}")
         await world.boxes.seed("alguna", "accounts", 2, offset=50)
         await world.boxes.seed("alguna", "contacts", 2, offset=50)
         said, planned = await rehearse_and_sync(world)
+        assert said["status"] == "completed_with_errors"
         assert said["stats"]["accounts"]["conflicts"] == 1
+        assert said["stats"]["accounts"]["toExternal"]["failed"] == 1
         changes = {(row.target, row.alguna_id): row.changes for row in planned if row.outcome == "updated"}
         before = next(row for row in planned if row.alguna_id == ours[0]).changes
         assert before == [
