@@ -159,7 +159,11 @@ class Connector(Protocol):
         ...
 
     async def fetch(self, request: FetchRequest) -> Page:
-        """Return one page of changes, oldest first where the system can, each record once per page."""
+        """Return one page of changes, oldest first where the system can, each record once per page.
+
+        A new parent is a change of the record. Where the system does not move the modification time for it (a HubSpot
+        association), the connector finds such records by itself and returns them too (P25).
+        """
         ...
 
     async def read(self, entity: Entity, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
