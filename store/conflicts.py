@@ -66,8 +66,8 @@ async def put(
                 created_at=at,
                 changed_at=at,
             )
-        elif known.status not in LIVE:
-            known.announced = False
+        # A new version is announced anew: who follows conflicts is told, a workflow that runs goes on.
+        known.announced = False
         known.version += 1
         known.status, known.decision, known.run_id, known.changed_at = "open", None, run_id, at
         known.alguna_id, known.external_id = question.alguna_id, question.external_id
