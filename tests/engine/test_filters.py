@@ -158,6 +158,7 @@ async def test_i2_a_record_whose_partner_is_outside_is_neither_linked_nor_made_t
         found = await counts(world, await world.sync())
         assert (found["alguna"], found["external"]) == ({"skipped": 1}, {"skipped": 1})
         assert len(await world.boxes.records("alguna", "accounts")) == 1
+        assert await world.linked() == 0
         await move(world, record_id, "London")
         await world.sync()
         assert await world.linked() == 1
