@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from activities.contracts import Mode
 from store import views
 from store.listing import list_outcomes
 from store.runs import passes_of
@@ -65,18 +64,18 @@ def counts(run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def rehearse_and_sync(world: World, mode: Mode = Mode.INCREMENTAL) -> tuple[dict[str, Any], list[Outcome]]:
+async def rehearse_and_sync(world: World) -> tuple[dict[str, Any], list[Outcome]]:
     """Rehearse, check that nothing happened, sync, and check that this is what was said. Return run and outcomes."""
     before, sides = await stored(world), await everything(world)
     await world.boxes.clear_calls()
-    dry = await world.sync(mode, dry_run=True)
+    dry = await world.sync(dry_run=True)
     assert dry.problem is None
     assert await world.boxes.writes() == []
     assert await everything(world) == sides
     assert await stored(world) == before
     said, planned = await shown(world, dry), await outcomes(world, dry)
     await world.boxes.clear_calls()
-    real = await world.sync(mode)
+    real = await world.sync()
     done = await shown(world, real)
     assert counts(done) == counts(said)
     assert done["status"] == said["status"]
@@ -155,7 +154,6 @@ async def test_a_dry_run_of_changes_says_field_by_field_what_the_sync_does(world
             {"field": "Name", "from": before[0]["from"], "to": "Renamed in Alguna", "rule": "only_change"}  # type: ignore
         ]
         assert changes["alguna", ours[1]][0]["to"] == "Renamed in Salesforce"  # type: ignore[index]
-        await rehearse_and_sync(world, Mode.FULL)
 
 
 CONTACTS = [
@@ -176,7 +174,8 @@ async def test_a_dry_run_works_on_a_copy_on_postgresql(
     await boxes.seed("salesforce", "accounts", 5, offset=3)
     await world.configure("accounts", entityOptions={"accounts": {"defaultCurrency": "EUR"}})
     async with world.worker():
-        await rehearse_and_sync(world)
+        await world.sync()
         await boxes.edit("alguna", "accounts", ours[0], name="Renamed")
+        await boxes.seed("alguna", "accounts", 1, offset=50)
         await rehearse_and_sync(world)
     await world.close()
