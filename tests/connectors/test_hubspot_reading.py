@@ -9,10 +9,11 @@ import pytest
 
 from connectors.hubspot import reader, spec
 from connectors.hubspot.cursors import Cursor
-from connectors.protocols import Connector, FetchRequest, Page
+from connectors.protocols import Connector, FetchRequest, Page, WriteStatus
 from core.errors import FieldValidation
-from core.records import Entity, Record
-from tests.connectors.support import Control, MemoryTokens, Services, fetch_all
+from core.records import Entity, OperationKind, Record, Side
+from core.values import Value
+from tests.connectors.support import Control, MemoryTokens, Services, fetch_all, operation
 from tests.openapi import hubspot as official
 
 NAMES = {Entity.ACCOUNTS: "name", Entity.CONTACTS: "email", Entity.SUBSCRIPTIONS: "dealname"}
@@ -224,6 +225,15 @@ async def test_every_version_of_the_paths_serves_and_requests_are_as_the_officia
     await fetch_all(connector, ask(Entity.CONTACTS, cursor))
     assert len(await connector.read(Entity.CONTACTS, [*ids, "404"], ["email"])) == 3
     await connector.look_up(Entity.CONTACTS, "lastname", ["alder"], [])
+    values: dict[str, Value] = {"email": f"new-{version}@mail.example", "firstname": None}
+    [company] = await hubspot.seed(Entity.ACCOUNTS, 1)
+    for kind, more in ((OperationKind.CREATE, {"parent_id": company}), (OperationKind.UPDATE, {"target_id": ids[0]})):
+        one = operation(1, Entity.CONTACTS, kind, Side.EXTERNAL, {**values, "lastname": kind.value}, **more)
+        if kind is OperationKind.UPDATE:
+            one.values.pop("email")
+        for request in connector.plan([one], {}):
+            [result] = await connector.send(request, [one], [])
+            assert result.status is WriteStatus.DONE, result.failure
     for item in await hubspot.calls():
         assert version in item["path"] or (version == "v3" and "/v4/associations/" in item["path"]), item["path"]
         if item["method"] == "POST" and "/contacts" in item["path"] and "/associations/" not in item["path"]:
