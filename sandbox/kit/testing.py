@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from sandbox.kit.accounts import Account
 from sandbox.kit.limits import Limits
 from sandbox.kit.server import Sandbox
 from sandbox.kit.serving import Listening, listen, serve
@@ -34,6 +35,10 @@ class SandboxThread:
         self._thread.start()
         if not self._up.wait(_START_SECONDS):
             raise TimeoutError("the sandbox did not start")
+
+    def account(self, account_id: str = "1") -> Account:
+        """The account behind the calls; to be touched only while no call is under way."""
+        return self._place.sandbox.account(account_id)
 
     def stop(self) -> None:
         """Returns when everything has ended and is saved."""

@@ -73,6 +73,29 @@ class EditBoth:
                 people.edit(system, record, self.field, value)
 
 
+@dataclass(frozen=True)
+class Delete:
+    """One account goes."""
+
+    system: str
+    place: int
+
+    def __call__(self, people: People, linked: Linked) -> None:
+        records = list(people.records(self.system))
+        if records:
+            people.delete(self.system, records[self.place % len(records)])
+
+
+@dataclass(frozen=True)
+class Restore:
+    """One account comes back out of the recycle bin."""
+
+    place: int
+
+    def __call__(self, people: People, linked: Linked) -> None:
+        people.restore(self.place)
+
+
 def _edits(field: str) -> st.SearchStrategy[Act]:
     values = st.sampled_from(VALUES[field])
     return st.builds(Edit, st.sampled_from(SYSTEMS), PLACES, st.just(field), values)
@@ -90,5 +113,13 @@ _CREATES: st.SearchStrategy[Act] = st.builds(
     st.sampled_from([*EMAILS, None]),
 )
 ACTS: st.SearchStrategy[Act] = st.one_of(
-    _CREATES, _edits(NAME), _edits(EMAIL), _edits(CITY), _double_edits(NAME), _double_edits(EMAIL)
+    _CREATES,
+    _CREATES,
+    _edits(NAME),
+    _edits(EMAIL),
+    _edits(CITY),
+    _double_edits(NAME),
+    _double_edits(EMAIL),
+    st.builds(Delete, st.sampled_from(SYSTEMS), PLACES),
+    st.builds(Restore, PLACES),
 )

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Table, select
 from sqlmodel import SQLModel
 
+from store.database import Database
 from tests.model.people import ALGUNA, EMAIL, NAME, SALESFORCE, SYSTEMS, People, value_of
 from tests.model.service import Service
 
@@ -32,11 +33,11 @@ class State:
         self.inbox, self.runs = rows["inbox"], rows["runs"]
 
     @classmethod
-    async def read(cls, service: Service) -> State:
+    async def read(cls, db: Database) -> State:
         names = (
             "links conflicts record_errors unlinked staged operations requests leases passes outcomes audit inbox runs"
         )
-        async with service.db.session() as session:
+        async with db.session() as session:
             found = {name: list((await session.execute(select(_table(name)))).all()) for name in names.split()}
         return cls(found)
 

@@ -25,6 +25,8 @@ T = TypeVar("T")
 PASSES_TO_REST = 2
 STRATEGIES = ["alguna_wins", "external_wins", "latest_wins", "manual"]
 DIRECTIONS = ["bidirectional", "bidirectional", "alguna_to_external", "external_to_alguna"]
+ON_DELETE = ["ignore", "archive", "unlink"]
+ON_NOT_FOUND = ["skip", "create"]
 FAULTS = [
     FaultKind.DROP_AFTER_COMMIT,
     FaultKind.DROP_BEFORE_COMMIT,
@@ -37,6 +39,26 @@ RULES = [
     {"type": "external_id", "algunaField": "id", "externalField": "Alguna_Customer_ID__c"},
     {"type": "field", "algunaField": "email", "externalField": "Email__c", "normalize": "email"},
 ]
+
+
+def configuration(strategy: str, direction: str, deleted: str, missing: str) -> tuple[dict[str, Any], list[str]]:
+    """A configuration as the API takes it, and the fields that go both ways under it."""
+    directions = {NAME: "bidirectional", EMAIL: direction, CITY: "alguna_to_external"}
+    mappings = [
+        {"algunaField": name, "externalField": EXTERNAL_FIELDS[name], "direction": way}
+        for name, way in directions.items()
+    ]
+    document = {
+        "entities": ["accounts"],
+        "mappings": {"accounts": mappings},
+        "matching": {"accounts": {"entity": "accounts", "rules": RULES}},
+        "conflictResolution": strategy,
+        "onDelete": {"toExternal": deleted},
+        "onNotFound": missing,
+        "entityOptions": {"accounts": {"defaultCurrency": "EUR"}},
+    }
+    return document, [name for name, way in directions.items() if way == "bidirectional"]
+
 
 MODES = st.sampled_from([Mode.INCREMENTAL, Mode.INCREMENTAL, Mode.INCREMENTAL, Mode.FULL])
 WORK = st.lists(acts.ACTS, min_size=1, max_size=5)
@@ -51,43 +73,42 @@ class Machine(RuleBasedStateMachine):
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    @initialize(strategy=st.sampled_from(STRATEGIES), direction=st.sampled_from(DIRECTIONS), work=WORK)
-    def begin(self, strategy: str, direction: str, work: list[Act]) -> None:
+    @initialize(
+        strategy=st.sampled_from(STRATEGIES),
+        direction=st.sampled_from(DIRECTIONS),
+        deleted=st.sampled_from(ON_DELETE),
+        missing=st.sampled_from(ON_NOT_FOUND),
+        work=WORK,
+    )
+    def begin(self, strategy: str, direction: str, deleted: str, missing: str, work: list[Act]) -> None:
         self.do(self.service.reset())
         self.people = People({system: self.service.account(system).vendor for system in SYSTEMS})
         self.skew = 0.0
-        self.configure(strategy, direction)
+        self.configure(strategy, direction, deleted, missing)
         self.people_work(work)
         self.sync(Mode.INCREMENTAL)
 
     @rule(work=WORK)
     def people_work(self, work: list[Act]) -> None:
-        linked = [(row.alguna_id, row.external_id) for row in self.do(State.read(self.service)).active]
+        linked = [(row.alguna_id, row.external_id) for row in self.do(State.read(self.service.db)).active]
         for act in work:
             act(self.people, linked)
 
-    @rule(strategy=st.sampled_from(STRATEGIES), direction=st.sampled_from(DIRECTIONS))
-    def configure(self, strategy: str, direction: str) -> None:
+    @rule(
+        strategy=st.sampled_from(STRATEGIES),
+        direction=st.sampled_from(DIRECTIONS),
+        deleted=st.sampled_from(ON_DELETE),
+        missing=st.sampled_from(ON_NOT_FOUND),
+    )
+    def configure(self, strategy: str, direction: str, deleted: str, missing: str) -> None:
         """The name always goes both ways; the email's direction changes."""
-        directions = {NAME: "bidirectional", EMAIL: direction, CITY: "alguna_to_external"}
-        self.people.two_way = [name for name, way in directions.items() if way == "bidirectional"]
-        mappings = [
-            {"algunaField": name, "externalField": EXTERNAL_FIELDS[name], "direction": way}
-            for name, way in directions.items()
-        ]
-        document = {
-            "entities": ["accounts"],
-            "mappings": {"accounts": mappings},
-            "matching": {"accounts": {"entity": "accounts", "rules": RULES}},
-            "conflictResolution": strategy,
-            "entityOptions": {"accounts": {"defaultCurrency": "EUR"}},
-        }
+        document, self.people.two_way = configuration(strategy, direction, deleted, missing)
         self.do(self.service.configure(document))
 
     @rule(place=acts.PLACES, answer=st.sampled_from(["alguna", "external", "own"]), work=st.lists(acts.ACTS))
     def resolve(self, place: int, answer: str, work: list[Act]) -> None:
         """A person answers an open conflict; others may work on before the answer is carried out."""
-        waiting = sorted(self.do(State.read(self.service)).conflicts, key=lambda row: row.id)
+        waiting = sorted(self.do(State.read(self.service.db)).conflicts, key=lambda row: row.id)
         waiting = [row for row in waiting if row.status == "open"]
         if not waiting:
             return
@@ -184,7 +205,7 @@ class Machine(RuleBasedStateMachine):
         """People stop and the faults are over: soon everything agrees, and then nothing is written any more."""
         for _ in range(PASSES_TO_REST):
             self.do(self.service.run())
-        check_everything(self.do(State.read(self.service)), self.people)
+        check_everything(self.do(State.read(self.service.db)), self.people)
         for system in SYSTEMS:
             self.service.account(system).calls.clear()
         self.do(self.service.run())

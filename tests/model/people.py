@@ -67,6 +67,17 @@ class People:
         if value_of(system, self.records(system)[record_id], name) != before:
             self._note(system, record_id, name)
 
+    def delete(self, system: str, record_id: str) -> None:
+        """A person deletes an account: for good in Alguna, into the recycle bin in Salesforce."""
+        self._vendors[system].delete_record("accounts", record_id)
+
+    def restore(self, place: int) -> None:
+        """A person takes an account out of Salesforce's recycle bin."""
+        rows, _ = self._vendors[SALESFORCE].list_records("accounts", None, 0, True)
+        binned = [row["Id"] for row in rows if row["IsDeleted"]]
+        if binned:
+            self._vendors[SALESFORCE].patch_record("accounts", binned[place % len(binned)], {"IsDeleted": False})
+
     def _edit_customer(self, record_id: str, name: str, value: str | None) -> None:
         vendor = self._vendors[ALGUNA]
         row = self.records(ALGUNA)[record_id]

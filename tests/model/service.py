@@ -52,6 +52,7 @@ from sandbox.kit.server import Sandbox
 from sandbox.registry import vendor_class
 from store.connections import ALGUNA
 from store.crypto import Vault
+from store.database import Database
 from store.links import LINKS
 from store.types import utc_now
 from tests.model.faults import Crash, Loopback, MortalDatabase, Points
@@ -147,10 +148,7 @@ class Service:
         self.after_death = lambda: None
         for name in URLS:
             self.account(name).reset()
-        async with self.db.transaction() as session:
-            for table in reversed(SQLModel.metadata.sorted_tables):
-                if table.name not in KEPT:
-                    await session.execute(delete(table))
+        await empty(self.db)
         await self._start_again()
 
     async def close(self) -> None:
@@ -265,6 +263,14 @@ class Service:
 
     def _make_steps(self) -> Steps:
         return Steps(make_engine(self.services, cast(Client, self.temporal)))
+
+
+async def empty(db: Database) -> None:
+    """Delete everything but the connections."""
+    async with db.transaction() as session:
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            if table.name not in KEPT:
+                await session.execute(delete(table))
 
 
 async def _window(running: list[asyncio.Task[None]], size: int) -> list[asyncio.Task[None]]:
