@@ -105,19 +105,34 @@ def _trimmed(value: Any) -> Any:
 
 
 def check_no_duplicates(state: State, people: People) -> None:
-    """I2: a record that nobody made is the partner of exactly one that somebody made, and of that the only one."""
+    """I2: a record that nobody made is the partner of exactly one record, whose story began with one that somebody made.
+
+    A story is longer than one link where a deleted record was made anew, as `onNotFound: create` wants.
+    """
     for system, other in ((ALGUNA, SALESFORCE), (SALESFORCE, ALGUNA)):
         born = [record for record in people.records(system) if record not in people.book.made[system]]
         partners: Counter[str] = Counter()
         for record in born:
             found = {getattr(row, _ID[other]) for row in state.links if getattr(row, _ID[system]) == record}
             assert len(found) == 1, f"{system} {record} was made by the service and is linked to {found}"
-            assert found <= people.book.made[other], f"{system} {record} was made for {found}, which nobody made"
+            told = _story(state, system, record) & {(name, one) for name in SYSTEMS for one in people.book.made[name]}
+            assert told, f"{system} {record} was made for {found}, which nobody made"
             partners.update(found)
         assert not [one for one, count in partners.items() if count > 1], f"made twice in {system}: {partners}"
     for system in SYSTEMS:
         linked = Counter(getattr(row, _ID[system]) for row in state.active)
         assert not [one for one, count in linked.items() if count > 1]
+
+
+def _story(state: State, system: str, record: str) -> set[tuple[str, str]]:
+    """All records that are or were linked with a record, directly or through others."""
+    story, before = {(system, record)}, 0
+    while len(story) > before:
+        before = len(story)
+        for row in state.links:
+            pair = {(ALGUNA, row.alguna_id), (SALESFORCE, row.external_id)}
+            story |= pair if pair & story else set()
+    return story
 
 
 def check_no_lost_edit(state: State, people: People) -> None:
