@@ -105,7 +105,7 @@ def _trimmed(value: Any) -> Any:
 
 
 def check_no_duplicates(state: State, people: People) -> None:
-    """I2: a record that nobody made is the partner of exactly one record, whose story began with one that somebody made.
+    """I2: a record that nobody made is the partner of one record only, whose story began with one that somebody made.
 
     A story is longer than one link where a deleted record was made anew, as `onNotFound: create` wants.
     """

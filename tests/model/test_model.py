@@ -1,7 +1,7 @@
 """Random histories of people, faults, deaths and syncs on both sandboxes, judged by a small reference model (I1-I7).
 
-`make test` runs a fixed hundred of short ones; `make test-model` searches freely among longer ones. A failure is shown
-as a script of what people, vendors and processes did.
+`make test` runs a fixed hundred of very short ones; `make test-model` searches freely among longer ones. A failure is
+shown as a script of what people, vendors and processes did.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.model.service import in_process
 # A fixed hundred in CI, so that a failure belongs to the change that shows it; a free search where more are asked for.
 FIXED = "MODEL_EXAMPLES" not in os.environ
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "100"))
-STEPS = int(os.environ.get("MODEL_STEPS", "3" if FIXED else "8"))
+STEPS = int(os.environ.get("MODEL_STEPS", "1" if FIXED else "8"))
 SEED = os.environ.get("MODEL_SEED")
 
 
