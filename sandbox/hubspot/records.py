@@ -1,7 +1,6 @@
 """The portal's records: what a write must meet, and what it does (sheet 2, 4)."""
 
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -81,6 +80,10 @@ class Records:
         """A write that begins now; times are of whole milliseconds."""
         at = self._clock.stamp()
         return Edit(source, source_id, at.replace(microsecond=at.microsecond // MILLISECOND * MILLISECOND), version)
+
+    def now(self) -> float:
+        """The portal's clock in epoch seconds; the search index goes by it."""
+        return self._clock.now().timestamp()
 
     def keys(self, kind: ObjectType) -> list[str]:
         """The unique properties of an object."""
@@ -230,7 +233,7 @@ class Records:
         props = {**row.props, kind.modified: wire_time(row.updated)}
         derive(kind, props)
         lag = self._behaviour.index_lag_seconds
-        visible_at = time.monotonic() + lag if lag else None
+        visible_at = self.now() + lag if lag else None
         return self.tables[kind.name].put(replace(row, props=props), self.keys(kind), visible_at)
 
     def _told(self, kind: ObjectType, record_id: str, edit: Edit, name: str, value: str) -> Change:

@@ -1,6 +1,5 @@
 """`…/search`: filters, one sort, offsets, the cap of 10,000, and an index that lags behind (sheet 3)."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -54,7 +53,7 @@ class Search:
         """Rows that meet all tests of any group; a lower bound of the id skips what lies before it."""
         bounds = [max((_id_bound(one) for one, _ in group), default=0) for group in groups] or [0]
         words = str(query).lower().split() if query else []
-        for row in self._records.tables[kind.name].indexed(min(bounds), time.monotonic()):
+        for row in self._records.tables[kind.name].indexed(min(bounds), self._records.now()):
             if groups and not any(all(test(row) for _, test in group) for group in groups):
                 continue
             if words and not all(any(word in value.lower() for value in row.props.values()) for word in words):

@@ -71,11 +71,11 @@ async def test_p9_a_record_that_the_index_shows_late_is_read_by_the_next_pass(
     hubspot: Control, hubspot_connector: Connector
 ) -> None:
     _, cursor, _ = await fetch_all(hubspot_connector, ask(Entity.ACCOUNTS))
-    await hubspot.post("behaviour", {"indexLagSeconds": 0.4})
+    await hubspot.post("behaviour", {"indexLagSeconds": 30})
     late = await person(hubspot, Entity.ACCOUNTS, "Late Works")
     found, cursor = await changes(hubspot_connector, Entity.ACCOUNTS, cursor)
     assert late not in found
-    await hubspot.post("behaviour", {"latencyMs": 500})
+    await hubspot.post("behaviour", {"clockSkewSeconds": 40})
     found, _ = await changes(hubspot_connector, Entity.ACCOUNTS, cursor)
     assert late in found
 

@@ -162,7 +162,7 @@ async def test_i11_a_storm_of_limits_is_ridden_out(world: World) -> None:
     assert run.status == "completed", run.problem
     assert len(await companies(world)) == await world.linked() == 250
     calls = await world.boxes.calls("hubspot")
-    assert [call["status"] for call in calls].count(429) == 3
+    assert [call["status"] for call in calls].count(429) >= 3
     assert len(calls) < 30, "limited calls are spaced, not hammered"
 
 
