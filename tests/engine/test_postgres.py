@@ -43,6 +43,7 @@ async def test_i2_i4_first_sync_edits_and_a_quiet_pass_on_postgresql(
 
 @pytest.mark.e2e
 @pytest.mark.crash
+@pytest.mark.timeout(400)
 async def test_i1_i2_i7_two_workers_on_postgresql_and_one_is_killed(
     tmp_path: Path, temporal_address: str, boxes: Sandboxes, postgres_url: str
 ) -> None:
@@ -55,12 +56,12 @@ async def test_i1_i2_i7_two_workers_on_postgresql_and_one_is_killed(
     workers = [world.spawn_worker() for _ in range(2)]
     handle = await world.start()
     done = asyncio.ensure_future(handle.result())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not await reached(world, "salesforce", 3):
             await asyncio.sleep(0.02)
     assert not done.done()
     workers[0].send_signal(signal.SIGKILL)
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(180):
         await done
     row = await world.run_row(handle)
     assert row.status == "completed", row.problem
