@@ -23,7 +23,7 @@ _DECODED = {
 
 
 class Events:
-    """Sends what changed; the app is subscribed to everything. `kind.type` names as of the classic subscriptions."""
+    """Sends what changed, under the names of the classic subscriptions; the app is subscribed to everything."""
 
     def __init__(self, webhooks: Webhooks, portal_id: int, app_id: int) -> None:
         self._webhooks = webhooks

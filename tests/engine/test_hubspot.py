@@ -58,7 +58,7 @@ async def client_of(world: World) -> Any:
 
 async def test_i2_i4_three_entities_come_into_agreement_and_the_vendors_client_sees_it(world: World) -> None:
     for system, offset in (("alguna", 0), ("hubspot", 6)):
-        await world.boxes.seed(system, "contacts", 20, offset=offset)
+        await world.boxes.seed(system, "contacts", 14, offset=offset)
         await world.boxes.seed(system, "subscriptions", 5, offset=offset * 5)
     await world.configure(*ALL, **EURO)
     async with world.worker():
@@ -113,7 +113,7 @@ async def test_i3_edits_flow_each_way_and_a_conflict_waits_for_a_person(world: W
 
 async def test_i2_i7_lost_replies_and_an_index_that_lags_make_no_duplicates(world: World) -> None:
     await world.boxes.control("hubspot", "POST", "behaviour", {"indexLagSeconds": 5})
-    await world.boxes.seed("alguna", "contacts", 30)
+    await world.boxes.seed("alguna", "contacts", 16)
     await world.boxes.seed("hubspot", "contacts", 10, offset=500)
     fault = {"fault": "drop_after_commit", "every": 2, "times": None}
     match = {"method": "POST", "path": "/batch/(create|update)$"}
@@ -153,21 +153,21 @@ async def test_i3_an_edit_made_after_a_lost_create_survives_the_retry(world: Wor
 
 
 async def test_i11_a_storm_of_limits_is_ridden_out(world: World) -> None:
-    await world.boxes.seed("alguna", "accounts", 250)
+    await world.boxes.seed("alguna", "accounts", 120)
     storm = {"fault": "rate_limit", "every": 2, "times": 3, "retryAfter": 0.5}
     await world.boxes.control("hubspot", "POST", "faults", {"match": {"path": "/crm/"}, **storm})
     await world.configure("accounts")
     async with world.worker():
         run = await world.sync()
     assert run.status == "completed", run.problem
-    assert len(await companies(world)) == await world.linked() == 250
+    assert len(await companies(world)) == await world.linked() == 120
     calls = await world.boxes.calls("hubspot")
     assert [call["status"] for call in calls].count(429) >= 3
     assert len(calls) < 30, "limited calls are spaced, not hammered"
 
 
 async def test_i7_a_revoked_grant_pauses_the_run_and_a_reconnect_lets_it_go_on(world: World) -> None:
-    await world.boxes.seed("alguna", "accounts", 300)
+    await world.boxes.seed("alguna", "accounts", 200)
     await world.configure("accounts")
     slow = {"match": {"method": "POST", "path": "/batch/create$"}, "fault": "slow", "retryAfter": 1}
     await world.boxes.control("hubspot", "POST", "faults", slow)
@@ -191,11 +191,11 @@ async def test_i7_a_revoked_grant_pauses_the_run_and_a_reconnect_lets_it_go_on(w
         async with asyncio.timeout(20):
             await handle.result()
         assert (await world.run_row(handle)).status == "completed"
-        assert len(await companies(world)) == await world.linked() == 300
+        assert len(await companies(world)) == await world.linked() == 200
 
 
 async def test_i10_a_first_sync_stays_near_the_floor_and_a_quiet_pass_costs_two_calls(world: World) -> None:
-    count = 1_000
+    count = 400
     await world.boxes.seed("alguna", "accounts", count)
     await world.configure("accounts")
     async with world.worker():
