@@ -3,7 +3,8 @@
 A scan goes by the list, which knows associations and does not depend on the search index. Changes come from search:
 modified since the cursor, in order of id, each page after the last id of the one before. So any number of records with
 one modification time are read once each, no query comes near its cap of 10,000 results, and a record that is touched
-meanwhile falls into the next read. The cursor stays `OVERLAP_SECONDS` behind, because the index lags.
+meanwhile falls into the next read. Search only names the records: their values are read by id, because the index lags.
+For the same reason the cursor stays `OVERLAP_SECONDS` behind.
 """
 
 from __future__ import annotations
@@ -135,15 +136,17 @@ class HubSpotReader:
             {"propertyName": MODIFIED[entity], "operator": "GTE", "value": since},
             {"propertyName": ID, "operator": "GT", "value": position.after if position else "0"},
         ]
-        answer = await self._query(entity, schema, filters, wanted)
-        rows = _results(answer)
+        answer = await self._query(entity, schema, filters, ())
+        found = [str(row["id"]) for row in _results(answer)]
+        # The index may show values from before our own last write; only a read by id has them as they are.
+        rows = sorted(await self._batch(entity, schema, found, wanted), key=lambda row: int(row["id"]))
         parents = await self._parents.of(entity, [str(row["id"]) for row in rows])
         records = [record_of(entity, schema, row, wanted, parents.get(str(row["id"]))) for row in rows]
         await self._remember(entity, records)
         here = position or Position(Phase.CHANGES, answer.began)
         records += [merged_away(entity, old, str(row["id"])) for row in rows for old in merged_ids(row)]
-        if _following(answer) is not None and rows:
-            return Page(records, replace(here, after=str(rows[-1]["id"])).dump(), None)
+        if _following(answer) is not None and found:
+            return Page(records, replace(here, after=found[-1]).dump(), None)
         if cursor.bin_due(here.started):
             return Page(records, Position(Phase.BIN, here.started).dump(), None)
         return await self._then_orphans(entity, records, cursor, here)

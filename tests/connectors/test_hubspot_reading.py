@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -268,3 +269,12 @@ async def test_the_portal_tells_its_id_and_currency(hubspot: Control, hubspot_co
     portal = await hubspot.get("records/setup/portal")
     assert await hubspot_connector.check() == str(portal["portalId"])
     assert await hubspot_connector.default_currency() == "EUR"
+
+
+async def test_i3_values_are_never_those_of_a_stale_index(hubspot: Control, hubspot_connector: Connector) -> None:
+    company = await person(hubspot, Entity.ACCOUNTS, "Before")
+    cursor = Cursor.begin(datetime.now(UTC)).dump()
+    await hubspot.post("behaviour", {"indexLagSeconds": 60})
+    await hubspot.patch(Entity.ACCOUNTS, company, {"properties": {"name": "After"}})
+    found, _ = await changes(hubspot_connector, Entity.ACCOUNTS, cursor)
+    assert found[company].fields["name"] == "After"
