@@ -9,6 +9,7 @@ from activities.decided import Decided, as_stored
 from activities.engine import PassContext
 from activities.filtering import outside_reason
 from activities.intake import revivable
+from activities.relating import unlinked_reason
 from core.causes import texts_of
 from core.merge import FieldBase, SideView, create
 from core.records import PARENT_OF, Entity, OperationKind, Side
@@ -63,7 +64,7 @@ def decide_alone(
         if parent is None:
             decided.parked.append(item.row_id)
             scope = Scope(context.scope.integration_id, PARENT_OF[context.ref.entity])
-            why = decided.waits.get((record.side, record.parent_id))
+            why = unlinked_reason(context, decided.waits.get((record.side, record.parent_id)))
             decided.endings.append(_ending(item, "parked", waits_for(scope, record.parent_id, why)))
             return
         parent_id = parent.id_on(target)

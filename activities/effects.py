@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.engine import PassContext
 from activities.rehearsal import show_changes
+from activities.relating import with_parents
 from core.errors import ErrorType, RecordFailure
 from core.records import OperationKind, Record, Side
 from store import conflicts, endings, errors, links, passes, staging, writes
@@ -78,7 +79,7 @@ async def store_effects(
     await _refuse_bound(session, context, effects)
     if context.ref.dry_run:
         await show_changes(session, context, list(opened), effects.endings)
-    new = [item.link for item in effects.made]
+    new = await with_parents(session, context, opened, [item.link for item in effects.made])
     made = await links.add(session, scope, new, config_version=context.config_version, at=at)
     await _mark(session, context, effects, made, chunk)
     await links.save(session, effects.moved.values(), at=at)

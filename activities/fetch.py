@@ -27,7 +27,7 @@ from activities.versions import adopt_version
 from connectors.protocols import FetchRequest, Page
 from core.errors import Transient
 from core.records import PARENT_OF, Entity, Side
-from store import errors, passes, staging, writes
+from store import errors, kinship, passes, staging, writes
 from store.passes import Tally
 from store.scope import Scope
 from store.tables.runs import Pass
@@ -49,8 +49,8 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     await adopt_version(engine, context)
     await take_up_again(engine, context)
     await look_again(engine, context)
-    await take_inbox(engine, context)
     await _unpark(engine, context)
+    await take_inbox(engine, context)
     more = ref.mode is not Mode.INBOX and await _read_sides(engine, context)
     waiting = 0 if more else await _prepare(engine, context)
     if not more and waiting == 0 and await _look_again(engine, context):
@@ -89,8 +89,10 @@ async def _unpark(engine: Engine, context: PassContext) -> None:
     parent = PARENT_OF.get(context.ref.entity)
     if parent is None:
         return
+    parents = Scope(context.scope.integration_id, parent)
     async with engine.turn(context) as session:
-        await staging.unpark(session, context.scope, Scope(context.scope.integration_id, parent))
+        await staging.unpark(session, context.scope, parents)
+        await kinship.wake(session, context.scope, parents, utc_now(), context.ref.direction)
 
 
 async def _read_sides(engine: Engine, context: PassContext) -> bool:
@@ -246,8 +248,8 @@ async def _close(engine: Engine, context: PassContext) -> None:
         await passes.move_cursors(session, context.scope, context.ref.pass_id, read, at)
         if context.ref.dry_run:
             await rehearsal.finish(session, context)
-        await passes.close_pass(
-            session, context.ref.pass_id, parked=await staging.count_parked(session, context.scope), at=at
-        )
+        waiting = await staging.count_parked(session, context.scope)
+        waiting += await kinship.count_awaiting(session, context.scope)
+        await passes.close_pass(session, context.ref.pass_id, parked=waiting, at=at)
     await announce_conflicts(engine, context)
     await settle_kin(engine, context)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.engine import PassContext
 from activities.filtering import reunite, strays
 from activities.holding import waits_for
+from activities.relating import shows_move
 from core.compare import equal
 from core.enums import OnDelete
 from core.matching import Keyed
@@ -222,6 +223,8 @@ def differs(context: PassContext, side: Side, state: LinkState, record: Record) 
     if record.deleted:
         return not _is_known_deletion(context, side, state, record)
     if side is Side.EXTERNAL and context.marks and record.marker != state.alguna_id:
+        return True
+    if shows_move(context, state, side, record):
         return True
     return fields_differ(context, side, state, record, ahead=state.ahead.get(side.value, {}))
 

@@ -13,12 +13,14 @@ from activities.engine import PassContext
 from activities.filtering import rests
 from activities.holding import held_back, keep_known, report_held, report_stopped, stop_flipping, stopped_fields
 from activities.intake import policy_of
+from activities.relating import ParentLinks, parent_values, relate_pair, report_relation
 from core.causes import texts_of
 from core.enums import OnDelete
 from core.errors import RecordFailure
 from core.flips import note_writes
 from core.merge import Action, Choice, Custom, MergeResult, SideView, merge
 from core.records import OperationKind, Side
+from core.relations import Relation
 from core.values import Value, fingerprint
 from store.conflicts import Question
 from store.deletions import Verdict
@@ -30,8 +32,8 @@ from store.staging import StagedRecord
 from store.writes import Planned, operation_key
 
 
-def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
-    """Merge one linked record."""
+def decide_pair(context: PassContext, decided: Decided, pair: Pair, parents: ParentLinks) -> None:
+    """Merge one linked record. `parents` are the links of the parents that its records name."""
     link = pair.link
     if rests(context, decided, pair):
         return
@@ -56,9 +58,10 @@ def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
         alone |= stop_flipping(context, link, views, result)
         held = held_back(context, result) - alone
         result = merged(frozen=alone | held) if alone | held else result
+    relation = relate_pair(context, pair, parents)
     if context.full and not link.base and link.rule not in ("exists", "parted"):
-        decided.tally.note(MATCHED if result.quiet else DIFFERENT)
-    planned = _writes(context, pair, result)
+        decided.tally.note(MATCHED if result.quiet and relation.quiet else DIFFERENT)
+    planned = _writes(context, pair, result, relation)
     decided.planned += planned
     decided.trails += trails_of(context, pair, result, views, planned)
     digest = _digest(context, link, views)
@@ -70,12 +73,13 @@ def decide_pair(context: PassContext, decided: Decided, pair: Pair) -> None:
     _judge(context, decided, link, result, views, digest)
     report_stopped(context, decided, link, alone, views, digest)
     report_held(context, decided, pair, held)
+    report_relation(context, decided, pair, relation)
     _end(decided, pair, result, planned)
     for target in Side:
         decided.merged[target].append(link.id_on(target.other))
     if not result.conflicts:
         (decided.answered if chosen else decided.untroubled).append(str(link.id))
-    if not planned and result.quiet and not alone and not held:
+    if not planned and result.quiet and relation.quiet and not alone and not held:
         for target in Side:
             decided.agreed[target].append(link.id_on(target.other))
 
@@ -142,8 +146,8 @@ def _still_asked(pair: Pair, result: MergeResult) -> dict[str, Choice]:
     }
 
 
-def _writes(context: PassContext, pair: Pair, result: MergeResult) -> list[Planned]:
-    """The operations that carry a merge's writes, and the marker where the external record lacks it."""
+def _writes(context: PassContext, pair: Pair, result: MergeResult, relation: Relation) -> list[Planned]:
+    """The operations that carry a merge's writes, a new parent, and the marker where the external record lacks it."""
     link, planned = pair.link, list[Planned]()
     for target in Side:
         wanted = dict(result.writes.get(target, {}))
@@ -151,6 +155,8 @@ def _writes(context: PassContext, pair: Pair, result: MergeResult) -> list[Plann
         staged = pair.staged.get(target)
         if target is Side.EXTERNAL and context.plan.marker is not None and _unmarked(context, link, staged):
             values[context.plan.marker] = link.alguna_id
+        parent, parent_before = parent_values(context, target, relation)
+        values |= parent
         if not values or OperationKind.UPDATE not in context.facts[target].kinds:
             continue
         pending = as_stored(context, target, result.pending.get(target, {}), values)
@@ -170,7 +176,7 @@ def _writes(context: PassContext, pair: Pair, result: MergeResult) -> list[Plann
                 target_id=link.id_on(target),
                 parent_id=staged.record.parent_id if staged else None,
                 values=values,
-                expected={name: _expected(context, link, target, name, known) for name in wanted},
+                expected={name: _expected(context, link, target, name, known) for name in wanted} | parent_before,
                 pending=pending,
                 link_id=link.id,
                 read_at=staged.read_at if staged else pair.read_at[target],

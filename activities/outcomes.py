@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.effects import Effects, Made, store_effects
 from activities.engine import PassContext
+from activities.relating import written
 from connectors.protocols import WriteResult, WriteStatus
 from core.causes import texts_of
 from core.enums import OnNotFound
@@ -122,6 +123,7 @@ def _done(
     elif link is not None:
         link = effects.moved.setdefault(link.id, link)
         link.base.update(base)
+        written(context, link, operation)
         link.revision += 1
         link.marked = link.marked or context.plan.marker in operation.values
         _settle_ahead(context, link, base)

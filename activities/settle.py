@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from activities.engine import Engine, PassContext
 from activities.outcomes import store_results
+from activities.relating import with_parent
 from activities.vanished import judged
 from connectors.protocols import Connector, WriteRequest, WriteResult, WriteStatus
 from core.merge import LostUpdate, judge_lost_update
@@ -83,7 +84,7 @@ async def _settle_updates(
         record = now.get(item.operation.target_id or "")
         if record is None or record.deleted:
             results.append(judged(item.operation, record))
-        elif item.operation.kind is OperationKind.ARCHIVE or _not_committed(item, record):
+        elif item.operation.kind is OperationKind.ARCHIVE or _not_committed(context, item, record):
             undone.append(item)
         else:
             results.append(WriteResult(item.operation.id, WriteStatus.DONE, item.operation.target_id))
@@ -91,13 +92,13 @@ async def _settle_updates(
     return results, fresh, undone
 
 
-def _not_committed(item: OpenOperation, record: Record) -> bool:
-    operation = item.operation
-    sent = {name: value for name, value in operation.values.items() if name in record.fields}
+def _not_committed(context: PassContext, item: OpenOperation, record: Record) -> bool:
+    operation, held = item.operation, with_parent(context, record)
+    sent = {name: value for name, value in operation.values.items() if name in held}
     if not sent:
         # Only the marker was written: sending it again changes nothing else.
         return True
-    return judge_lost_update(operation.expected, sent, record.fields) is LostUpdate.NOT_COMMITTED
+    return judge_lost_update(operation.expected, sent, held) is LostUpdate.NOT_COMMITTED
 
 
 async def _replay(

@@ -6,7 +6,7 @@ Everything that follows from one chunk is stored in one transaction, so a repeat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +45,7 @@ async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
         decisions = await conflicts.decisions(session, context.scope, "fields", [str(number) for number in states])
         stopped = [state for state in states.values() if STOPPED in state.flips]
         retried = await errors.retrying(session, context.scope, stopped) if stopped else set()
-    parents = await _parents(engine, context, staged)
+    parents = await _parents(engine, context, staged, states.values())
     buried = await _buried(engine, context, staged)
     decided = Decided(waits=await _waits(engine, context, staged, parents))
     read_at = await _read_at(engine, context)
@@ -53,7 +53,7 @@ async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     def decide() -> None:
         for pair in _pairs(staged, states, decisions, read_at):
             pair.retried = pair.link.id in retried
-            decide_pair(context, decided, pair)
+            decide_pair(context, decided, pair, parents)
         for item in staged:
             if item.link_id is None or item.link_id not in states:
                 tomb = buried.get((item.record.side, item.record.id))
@@ -81,9 +81,9 @@ def _pairs(
 
 
 async def _parents(
-    engine: Engine, context: PassContext, staged: Iterable[StagedRecord]
+    engine: Engine, context: PassContext, staged: Iterable[StagedRecord], children: Collection[LinkState]
 ) -> dict[Side, dict[str, LinkState]]:
-    """The links of the parents of records that have no link, by the parent's id on the record's side."""
+    """The links of the parents of staged records, and of those known of linked children, by their id on each side."""
     parent = PARENT_OF.get(context.ref.entity)
     found: dict[Side, dict[str, LinkState]] = {side: {} for side in Side}
     if parent is None:
@@ -92,6 +92,7 @@ async def _parents(
     async with engine.db.session() as session:
         for side in Side:
             ids = {item.record.parent_id for item in staged if item.record.side is side and item.record.parent_id}
+            ids |= {parent_id for child in children if (parent_id := child.kinship.seen.get(side)) is not None}
             linked = await links.active(session, scope, side, sorted(ids))
             # Nothing can be created under a parent that is deleted there.
             found[side] = {key: state for key, state in linked.items() if state.gone is not side.other}
@@ -120,7 +121,8 @@ async def _waits(
         return found
     async with engine.db.session() as session:
         for side in Side:
-            ids = {one.parent_id for one in _alone(staged) if one.side is side and one.parent_id} - linked[side].keys()
+            ids = {one.record.parent_id for one in staged if one.record.side is side and one.record.parent_id}
+            ids -= linked[side].keys()
             reasons = await parked.reasons(session, Scope(context.scope.integration_id, parent), side, ids)
             found |= {(side, parent_id): why for parent_id, why in reasons.items()}
     return found

@@ -20,6 +20,7 @@ from activities.described import back_to_the_merge, is_unknown_field
 from activities.engine import Engine, PassContext, connection_of
 from activities.failures import raise_worst
 from activities.outcomes import store_results
+from activities.relating import with_parent
 from activities.settle import settle
 from activities.vanished import judged, look_after
 from connectors.protocols import Connector, Current, WriteRequest, WriteResult, WriteStatus
@@ -117,7 +118,7 @@ async def _write_batch(
         return
     async with engine.leases.hold(connector.leases(operations)):
         current = await _look(engine, context, connector, batch)
-        early = _moved(batch, current)
+        early = _moved(context, batch, current)
         opened = {item.operation.id: item for item in batch}
         if early:
             async with engine.turn(context) as session:
@@ -153,7 +154,7 @@ async def _look(
     return await connector.current(stale, context.plan.paths(connector.side))
 
 
-def _moved(batch: list[OpenOperation], current: Mapping[int, Current]) -> list[WriteResult]:
+def _moved(context: PassContext, batch: list[OpenOperation], current: Mapping[int, Current]) -> list[WriteResult]:
     """Find the operations whose target is not as the merge believed: they go back to the merge, or are gone."""
     results: list[WriteResult] = []
     for item in batch:
@@ -167,8 +168,10 @@ def _moved(batch: list[OpenOperation], current: Mapping[int, Current]) -> list[W
                 results.append(WriteResult(operation.id, WriteStatus.EXISTS, record.id))
         elif record is None or record.deleted:
             results.append(judged(operation, record))
-        elif not all(equal(record.fields.get(name), value) for name, value in operation.expected.items()):
-            results.append(WriteResult(operation.id, WriteStatus.MOVED, operation.target_id, record))
+        else:
+            held = with_parent(context, record)
+            if not all(equal(held.get(name), value) for name, value in operation.expected.items()):
+                results.append(WriteResult(operation.id, WriteStatus.MOVED, operation.target_id, record))
     return results
 
 

@@ -31,7 +31,8 @@ class EntityFacts:
     that refers to the parent record. `kinds` are the operations the system can take. `returns_values` says whether a
     write's response carries the stored values (else a read after the write confirms them). `modified_step` is the
     grain of its modification times in seconds. `batch` is the most operations of one request. `pull_with` are the
-    entities that come for free with a scan of this one. `page` is how many changes one call reads at most.
+    entities that come for free with a scan of this one. `page` is how many changes one call reads at most. `moves` says
+    whether a record can be given another parent: an update then carries the new parent's id under the name `parent`.
     """
 
     object_name: str
@@ -43,6 +44,7 @@ class EntityFacts:
     batch: int
     pull_with: tuple[Entity, ...] = ()
     page: int = 1_000
+    moves: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ class _EntityCheck:
         for index, (mapping, field) in enumerate(zip(self._mappings(), compiled.fields, strict=True)):
             place = f"mappings[{index}]"
             for side in Side:
-                if message := self._field_problem(side, mapping):
+                if message := self._relation_problem(side, mapping) or self._field_problem(side, mapping):
                     yield f"{place}.{_KEY[side]}", message
             unfit = [*check_transform(field, direction=mapping.direction), *_check_default(field)]
             for key, message in unfit or check_fit(field, self._sides()):
@@ -154,6 +154,13 @@ class _EntityCheck:
                     )
         yield from self._check_required()
         yield from self._check_marker()
+
+    def _relation_problem(self, side: Side, mapping: FieldMapping) -> str | None:
+        """A reference to the parent holds another id on each side: it is translated through the parents' links."""
+        facts, name = self.facts.get((side, self.entity)), _name(side, mapping)
+        if facts is None or facts.parent is None or name != facts.parent:
+            return None
+        return f"`{name}` says which record this one belongs to; relations are kept by themselves: leave it out"
 
     def _field_problem(self, side: Side, mapping: FieldMapping) -> str | None:
         """Say why a mapping cannot use its field on this side, as its own direction asks."""

@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.merge import FieldBase
 from core.records import Side
+from core.relations import Kinship
 from core.values import Value
 from store import match_keys
 from store.database import upsert
+from store.kinship import awaited, decode_kinship, encode_kinship
 from store.scope import Scope, table_of
 from store.tables.sync import Link, Unlinked
 
@@ -76,6 +78,7 @@ class LinkState:
     flips: dict[str, dict[str, Any]] = field(default_factory=dict)
     gone: Side | None = None
     verdict: str | None = None
+    kinship: Kinship = Kinship()
 
     def id_on(self, side: Side) -> str:
         """The record's id on a side."""
@@ -99,6 +102,7 @@ def _state(row: Row[Any]) -> LinkState:
         row.flips,
         _SIDES[row.gone],
         row.verdict,
+        decode_kinship(row.parents, row.awaits),
     )
 
 
@@ -145,6 +149,7 @@ class NewLink:
     generation: int = 0
     revision: int = 0
     marked: bool = False
+    kinship: Kinship = Kinship()
 
 
 async def add(
@@ -168,6 +173,7 @@ async def add(
             "base": encode_base(link.base),
             "ahead": {},
             "waiting": {},
+            "parents": encode_kinship(link.kinship),
             "created_at": at,
             "synced_at": at,
         }
@@ -185,7 +191,7 @@ async def add(
 
 
 async def save(session: AsyncSession, states: Iterable[LinkState], *, at: datetime) -> None:
-    """Store the changed parts of links: base, ahead, waiting, outside, flips, revision, marked."""
+    """Store the changed parts of links: base, ahead, waiting, outside, flips, kinship, revision, marked."""
     rows = [
         {
             "link_id": state.id,
@@ -194,6 +200,8 @@ async def save(session: AsyncSession, states: Iterable[LinkState], *, at: dateti
             "new_waiting": state.waiting,
             "new_outside": state.outside,
             "new_flips": state.flips,
+            "new_parents": encode_kinship(state.kinship),
+            "new_awaits": awaited(state.kinship),
             "new_revision": state.revision,
             "new_marked": state.marked,
             "at": at,
@@ -211,6 +219,8 @@ async def save(session: AsyncSession, states: Iterable[LinkState], *, at: dateti
             waiting=bindparam("new_waiting"),
             outside=bindparam("new_outside"),
             flips=bindparam("new_flips"),
+            parents=bindparam("new_parents"),
+            awaits=bindparam("new_awaits"),
             revision=bindparam("new_revision"),
             marked=bindparam("new_marked"),
             synced_at=bindparam("at"),

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 from core.records import Side
 from store import circuits
 from store.deletions import Verdict
+from store.kinship import count_awaiting
 from store.links import decode_base
 from store.listing import find_link
 from store.resting import resting_fields
@@ -62,7 +63,8 @@ async def entity_overview(session: AsyncSession, scope: Scope) -> EntityOverview
     return EntityOverview(
         linked=await _count(session, Link, scope.covers(LINKS), active),
         pending=read + asked,
-        parked=await _count(session, Staged, scope.covers(STAGED), STAGED.c.state == "parked"),
+        parked=await _count(session, Staged, scope.covers(STAGED), STAGED.c.state == "parked")
+        + await count_awaiting(session, scope),
         open_errors=await _count(session, RecordError, scope.covers(ERRORS), ERRORS.c.status.in_(OPEN_ERRORS)),
         open_conflicts=await _count(
             session, ConflictRow, scope.covers(CONFLICTS), CONFLICTS.c.status.in_(OPEN_CONFLICTS)
@@ -135,7 +137,8 @@ class RecordOverview:
             return "conflict"
         if any(error.status in OPEN_ERRORS for error in self.errors):
             return "error"
-        if any(item.state == "parked" for item in self.staged):
+        moved = self.link is not None and self.link.status == "active" and self.link.awaits is not None
+        if moved or any(item.state == "parked" for item in self.staged):
             return "parked"
         if self.staged or self.asked:
             return "pending"

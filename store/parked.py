@@ -9,12 +9,15 @@ from sqlalchemy import Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.records import Side
+from store import kinship
 from store.scope import Scope, table_of
 from store.tables.runs import RecordError
 from store.tables.sync import InboxItem, Link, Staged, Unlinked
 
 STAGED, LINKS, INBOX, UNLINKED = table_of(Staged), table_of(Link), table_of(InboxItem), table_of(Unlinked)
 ERRORS = table_of(RecordError)
+
+NOT_SYNCED = "is not synced: add its entity to `entities` of the sync-config"
 
 MOST_ASKED = 1000
 """Unknown parents asked for at the end of one pass; the next pass asks for more."""
@@ -34,17 +37,17 @@ def _linked(parents: Scope, side: Side) -> Select[Any]:
 
 
 async def released(session: AsyncSession, scope: Scope, parents: Scope) -> bool:
-    """Whether a parked record's parent is linked by now."""
+    """Whether the parent is linked by now that a parked record, or a moved one, waits for."""
     for side in Side:
         query = _parked(scope, side).where(STAGED.c.parent_id.in_(_linked(parents, side))).limit(1)
         if (await session.execute(query)).first() is not None:
             return True
-    return False
+    return await kinship.released(session, scope, parents)
 
 
 async def unknown_parents(session: AsyncSession, scope: Scope, parents: Scope) -> list[tuple[Side, str]]:
-    """Parents of parked records of which nothing is known: neither read, nor linked, nor asked for."""
-    found: list[tuple[Side, str]] = []
+    """Parents that children wait for and of which nothing is known: neither read, nor linked, nor asked for."""
+    found = await _unknown_of_moved(session, scope, parents)
     for side in Side:
         column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
         parent = STAGED.c.parent_id
@@ -61,6 +64,22 @@ async def unknown_parents(session: AsyncSession, scope: Scope, parents: Scope) -
 
 
 _OTHER = STAGED.alias("parents")
+
+
+async def _unknown_of_moved(session: AsyncSession, scope: Scope, parents: Scope) -> list[tuple[Side, str]]:
+    """The same for linked children that were moved."""
+    wanted = await kinship.awaiting(session, scope)
+    known: set[tuple[Side, str]] = set()
+    for side in Side:
+        ids = [parent for owner, parent in wanted if owner is side]
+        column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
+        queries = [select(column).where(parents.covers(LINKS), column.in_(ids))]
+        for table in (UNLINKED, INBOX, STAGED):
+            mine = (parents.covers(table), table.c.side == side.value, table.c.record_id.in_(ids))
+            queries.append(select(table.c.record_id).where(*mine))
+        for query in queries if ids else ():
+            known |= {(side, parent) for parent in (await session.execute(query)).scalars()}
+    return [one for one in wanted if one not in known]
 
 
 async def reasons(session: AsyncSession, parents: Scope, side: Side, ids: Collection[str]) -> dict[str, str]:
@@ -87,13 +106,18 @@ def _words(outcome: str, reason: str | None) -> str:
     return told.get(outcome, outcome) + (f": {reason}" if reason else "")
 
 
-async def reasons_of(session: AsyncSession, parents: Scope, rows: Collection[Staged]) -> list[str]:
-    """What these parked records wait for, in words for a person."""
+async def reasons_of(
+    session: AsyncSession, parents: Scope, rows: Collection[Staged], link: Link | None, *, synced: bool
+) -> list[str]:
+    """What these parked records, or a moved one, wait for, in words for a person. `synced`: so are their parents."""
+    waiting = [(Side(row.side), row.parent_id) for row in rows if row.state == "parked" and row.parent_id is not None]
+    if link is not None and link.awaits is not None:
+        side, _, parent_id = link.awaits.partition(":")
+        waiting.append((Side(side), parent_id))
     texts: list[str] = []
-    for row in rows:
-        if row.state == "parked" and row.parent_id is not None:
-            why = await reasons(session, parents, Side(row.side), [row.parent_id])
-            texts.append(waits_for(parents, row.parent_id, why.get(row.parent_id)))
+    for owner, parent_id in waiting:
+        why = await reasons(session, parents, owner, [parent_id])
+        texts.append(waits_for(parents, parent_id, why.get(parent_id) if synced else NOT_SYNCED))
     return texts
 
 

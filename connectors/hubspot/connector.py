@@ -98,7 +98,7 @@ class HubSpotConnector:
         for entity in {operation.entity for operation in operations}:
             chosen = [one for one in operations if one.entity is entity]
             ids = {one.target_id for one in chosen if one.target_id is not None}
-            found = await self._reader.read(entity, ids, fields, parents=False) if ids else {}
+            found = await self._reader.read(entity, ids, fields) if ids else {}
             result |= {one.id: Current(found.get(one.target_id or "")) for one in chosen}
         return result
 

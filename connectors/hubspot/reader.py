@@ -69,14 +69,12 @@ class HubSpotReader:
                 return await self._late_companies(entity, wanted, cursor, position)
         return await self._changes(entity, wanted, cursor, position)
 
-    async def read(
-        self, entity: Entity, ids: Collection[str], fields: Collection[str], *, parents: bool = True
-    ) -> dict[str, Record]:
+    async def read(self, entity: Entity, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
         """Read records by id, then what is missing in the recycle bin, then, one by one, what was merged away."""
         schema = await self._schemas.get(entity)
         wanted = sorted({one for one in ids if one.isdecimal()}, key=int)
         rows = await self._batch(entity, schema, wanted, fields)
-        known = await self._parents.of(entity, [str(row["id"]) for row in rows]) if parents else {}
+        known = await self._parents.of(entity, [str(row["id"]) for row in rows])
         found = {str(row["id"]): record_of(entity, schema, row, fields, known.get(str(row["id"]))) for row in rows}
         missing = [one for one in wanted if one not in found]
         for row in await self._batch(entity, schema, missing, fields, archived=True):

@@ -36,6 +36,8 @@ def _facts(object_name: str, marker: str, parent: str | None) -> EntityFacts:
         modified_step=1.0,
         batch=WRITE_ROWS,
         page=READ_ROWS,
+        # AccountId of contacts and opportunities can be updated (sheet 2).
+        moves=parent is not None,
     )
 
 

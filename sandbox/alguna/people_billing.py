@@ -18,12 +18,16 @@ _DEAD = ("failed", "voided")
 
 
 class SubscriptionsByHand:
-    """Takes `items`, or `mrr` as short for one fixed monthly item, and `status` active or canceled."""
+    """Takes `items`, or `mrr` as short for one fixed monthly item, and `status` active or canceled.
+
+    Another `customer_id` stands for a transfer by Alguna's own staff: the API knows none.
+    """
 
     blank: Record = {"metadata": {}}
 
     def __init__(self, api: Api) -> None:
         self._api = api.subscriptions
+        self._customers = api.customers
         self._store = api.org.store
 
     def all(self) -> tuple[Iterable[Record], int]:
@@ -42,6 +46,8 @@ class SubscriptionsByHand:
             row["name"] = read.text(values["name"], "name")
         if "currency" in values:
             row["currency"] = read.currency(values["currency"])
+        if "customer_id" in values:
+            row["customer_id"] = self._customers.resolve(read.text(values["customer_id"], "customer_id"))["id"]
         if "metadata" in values:
             row["metadata"] = read.mapping(values["metadata"], "metadata")
         if "contract" in values:

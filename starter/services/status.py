@@ -122,10 +122,15 @@ def _entity(one: EntityOverview) -> JsonObject:
 
 async def record_state(backend: Backend, integration: Integration, entity: Entity, record_id: str) -> JsonObject:
     """Return where one record stands, by its Alguna or external id, with its trail. Raises Missing."""
+    config = await backend.configs.current(integration.id)
     async with backend.db.session() as session:
         found = await record_overview(session, Scope(integration.id, entity), record_id)
         parent = PARENT_OF.get(entity)
-        waits = await parked.reasons_of(session, Scope(integration.id, parent), found.staged) if parent else []
+        waits: list[str] = []
+        if parent is not None:
+            synced = config is None or parent.value in config[1]["entities"]
+            scope = Scope(integration.id, parent)
+            waits = await parked.reasons_of(session, scope, found.staged, found.link, synced=synced)
     if not found.known:
         raise Missing(f"nothing is known of {entity.value} {record_id} in {integration.id}")
     link = found.link

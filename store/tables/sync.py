@@ -28,6 +28,10 @@ class Link(SQLModel, table=True):
     until there is none. `flips`: alguna field -> what is known of writes that are taken back (core.flips).
     `revision` counts finished writes and is part of operation keys.
 
+    `parents` is what is known of the records that the pair belongs to (core.relations): the `base` pair of ids, what
+    each side was `seen` with, the side to which a move is `held`. `awaits` is the new parent (`side:id`) whose link a
+    move waits for.
+
     `gone` is the side on which the record is known to be deleted; a tombstone with it is revived when that very record
     comes back. `verdict` says what became of the deletion: seen, ignored, archiving, held (too many at once: a person
     is asked), approved, rejected.
@@ -55,6 +59,7 @@ class Link(SQLModel, table=True):
         ),
         Index("links_alguna", "integration_id", "entity", "alguna_id"),
         Index("links_external", "integration_id", "entity", "external_id"),
+        Index("links_awaiting", "integration_id", "entity", "awaits"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -76,6 +81,8 @@ class Link(SQLModel, table=True):
     waiting: dict[str, Any] = Field(default_factory=dict, sa_column=Column(ExactJson, nullable=False))
     outside: list[str] = Field(default_factory=list, sa_column=_json_column("[]"))
     flips: dict[str, Any] = Field(default_factory=dict, sa_column=_json_column("{}"))
+    parents: dict[str, Any] = Field(default_factory=dict, sa_column=_json_column("{}"))
+    awaits: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     synced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

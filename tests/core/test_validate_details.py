@@ -9,7 +9,7 @@ import pytest
 from core.config import IntegrationConfig
 from core.records import Entity, Side
 from core.validate import check_config
-from tests.core.test_validate import ENTITIES, SCHEMAS, check, only
+from tests.core.test_validate import ENTITIES, SCHEMAS, Facts, check, only
 
 
 class TestPaths:
@@ -109,3 +109,21 @@ def test_i9_keys_of_a_map_are_values_of_the_field(
 def test_i3_countries_go_both_ways() -> None:
     country = {"algunaField": "status", "externalField": "Text__c", "transform": "value_map"}
     assert check({**country, "transformOptions": {"table": "country_name"}}) == []
+
+
+def test_i9_a_reference_to_the_parent_is_kept_by_itself_and_mapped_by_nobody() -> None:
+    """Each side has its own id of the account: copied as a field it would name nobody there."""
+    references = {
+        (Side.ALGUNA, Entity.CONTACTS): Facts(None, "accountId"),
+        (Side.EXTERNAL, Entity.CONTACTS): Facts(None, "AccountId"),
+    }
+    document = {
+        "entities": ["contacts"],
+        "mappings": {"contacts": [{"algunaField": "accountId", "externalField": "X"}]},
+    }
+    ours = only(check_config(IntegrationConfig.model_validate(document), ENTITIES, {}, references))
+    assert ours.path == "mappings.contacts[0].algunaField"
+    assert "relations are kept by themselves: leave it out" in ours.message
+    document["mappings"] = {"contacts": [{"algunaField": "x", "externalField": "AccountId"}]}
+    theirs = only(check_config(IntegrationConfig.model_validate(document), ENTITIES, {}, references))
+    assert theirs.path == "mappings.contacts[0].externalField"
