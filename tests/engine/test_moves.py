@@ -12,6 +12,7 @@ from activities.fetch import fetch
 from activities.match import match
 from activities.transform import transform
 from activities.write import write
+from core.enums import Direction
 from core.errors import Transient
 from core.records import Entity, Side
 from core.relations import Parents
@@ -215,6 +216,26 @@ async def test_a_one_way_sync_never_moves_the_source(passes: Passes) -> None:
     await passes.run_all(ACCOUNTS, SUBSCRIPTIONS)
     assert (await row(passes, "subscriptions", there))["AccountId"] == (await passes.links_of(ACCOUNTS))[third]
     assert first not in (third, second)
+
+
+async def test_i3_a_move_waits_for_a_run_that_may_carry_it_over(passes: Passes) -> None:
+    """A run towards Alguna alone leaves the opportunity where it is; the next one in both directions moves it."""
+    first, second, deal, there = await two_deals(passes)
+    accounts = await passes.links_of(ACCOUNTS)
+    await passes.boxes.edit("alguna", "subscriptions", deal, customer_id=second)
+    one_way = PassRef(
+        pass_id="pass_in",
+        integration_id=INTEGRATION,
+        entity=SUBSCRIPTIONS,
+        mode=Mode.INCREMENTAL,
+        direction=Direction.EXTERNAL_TO_ALGUNA,
+    )
+    made = await passes.carry_out(one_way)
+    assert made.counts["external"]["skipped"] == 1
+    assert (await row(passes, "subscriptions", there))["AccountId"] == accounts[first]
+    await passes.run_pass(SUBSCRIPTIONS)
+    assert (await row(passes, "subscriptions", there))["AccountId"] == accounts[second]
+    await settled(passes, ACCOUNTS, SUBSCRIPTIONS)
 
 
 async def test_p30_a_child_says_that_its_accounts_are_not_synced_at_all(passes: Passes) -> None:
