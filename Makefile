@@ -49,7 +49,7 @@ up: install ## start everything on this machine and keep it running (Ctrl-C stop
 	@$(BIN)/external-sync dev $(ARGS)
 
 test: install ## run the tests (ARGS="tests/core -k merge" runs some, JOBS=1 runs them in one process)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-postgres: install ## run the tests of store and engine on PostgreSQL (from a wheel; nothing to install)
 	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/store tests/engine tests/model $(ARGS)

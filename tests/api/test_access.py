@@ -18,7 +18,11 @@ OPEN = {"/healthz", "/readyz", "/"}
 
 
 async def test_every_route_but_the_open_ones_needs_the_key(world: World) -> None:
-    paths = {path: methods for path, methods in world.app.openapi()["paths"].items() if path not in OPEN}
+    paths = {
+        path: methods
+        for path, methods in world.app.openapi()["paths"].items()
+        if path not in OPEN and not path.startswith("/webhooks/") and not path.endswith("/callback")
+    }
     assert len(paths) > 25
     for path, methods in paths.items():
         for method in methods:

@@ -129,7 +129,7 @@ async def test_reconnect_takes_new_credentials_of_the_same_account_only(world: W
     other = {"credentials": await world.credentials("salesforce", "2")}
     assert await world.refused("POST", "/{id}/reconnect", other) == ["credentials"]
     assert await world.refused("POST", "/{id}/reconnect", {}) == ["credentials"]
-    assert await world.refused("POST", "/{id}/reconnect", {"authorizationUrl": True}) == ["authorizationUrl"]
+    assert await world.refused("POST", "/{id}/reconnect", {"authorizationUrl": False}) == ["credentials"]
     assert await world.signals(workflow_id) == []
     answer = await world.call("POST", "/{id}/reconnect", {"credentials": await world.credentials("salesforce")})
     assert answer == {"id": world.id, "connection": "connected", "generation": 2, "resumed": True}

@@ -171,6 +171,7 @@ async def test_the_history_shows_what_a_sync_did(world: World) -> None:
         "linked": 2,
         "conflicts": 0,
         "parked": 0,
+        "found": None,
     }
     assert shown["apiCalls"] == {"alguna": 3, "external": 4}
     records = await world.call("GET", f"/{{id}}/sync-history/{run_id}/records?limit=2")
