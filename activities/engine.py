@@ -207,7 +207,9 @@ class Engine:
         back = await self._back(context)
         if known.revived is None:
             async with self.db.transaction() as session:
-                known = await passes.revive(session, ref.pass_id, back if ref.mode is not Mode.INBOX else frozenset())
+                # Only a pass that reads both sides and may write to both can take them up.
+                whole = ref.mode is not Mode.INBOX and ref.direction is None
+                known = await passes.revive(session, ref.pass_id, back if whole else frozenset())
         revived = frozenset(known.revived or ())
         context = _without(context, back - revived)
         return replace(context, full=known.mode == Mode.FULL.value, revived=revived)

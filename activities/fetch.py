@@ -58,7 +58,7 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     await count_calls(engine, context, counted)
     async with engine.db.session() as session:
         # A record that was merged away or came back is read again before the pass ends.
-        more = more or (waiting == 0 and await staging.has_inbox(session, context.scope))
+        more = more or (waiting == 0 and await staging.has_inbox(session, context.scope, ref.direction))
     if not more and waiting == 0:
         await _close(engine, context)
         return _result(engine, more=False, waiting=0, closed=True)
@@ -90,8 +90,10 @@ async def _unpark(engine: Engine, context: PassContext) -> None:
     if parent is None:
         return
     parents = Scope(context.scope.integration_id, parent)
+    # What this run could not bring over stays parked: nothing else remembers it.
+    sides = [side for side in Side if context.reaches(side.other)]
     async with engine.turn(context) as session:
-        await staging.unpark(session, context.scope, parents)
+        await staging.unpark(session, context.scope, parents, sides)
         await kinship.wake(session, context.scope, parents, utc_now(), context.ref.direction)
 
 

@@ -24,7 +24,8 @@ AT_ONCE = 1_000
 
 async def look_again(engine: Engine, context: PassContext) -> None:
     """Before a pass reads: ask for what it is to look at again. Asking twice changes nothing but a few calls."""
-    if context.ref.mode is Mode.INBOX:
+    if context.ref.mode is Mode.INBOX or context.ref.direction is not None:
+        # A run of one direction could not carry all of it out; the next one without a limit does.
         return
     async with engine.db.session() as session:
         if await passes.has_read(session, context.ref.pass_id):

@@ -110,7 +110,7 @@ async def _write_batch(
     batch: list[OpenOperation],
 ) -> None:
     """Write one batch under its leases, but for what an open circuit stops."""
-    async with engine.db.transaction() as session:
+    async with engine.turn(context) as session:
         stopped = await hold_back(session, context, batch, chunk.number)
     batch = [item for item in batch if item.operation.id not in stopped]
     operations = [item.operation for item in batch]

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.records import Entity, Side
 from core.values import Value
 from store.database import upsert
 from store.scope import Scope, table_of
-from store.tables.runs import Audit, Pass, RunPass
+from store.tables.runs import Audit, Pass, Run, RunPass
 from store.tables.sync import Chunk, Cursor, Reading, SharedScan
 
-PASSES, RUN_PASSES, AUDIT = table_of(Pass), table_of(RunPass), table_of(Audit)
+PASSES, RUN_PASSES, RUNS, AUDIT = table_of(Pass), table_of(RunPass), table_of(Run), table_of(Audit)
 CURSORS, READINGS, CHUNKS = table_of(Cursor), table_of(Reading), table_of(Chunk)
 
 
@@ -90,10 +90,17 @@ async def revive(session: AsyncSession, pass_id: str, fields: AbstractSet[str]) 
 
 
 async def last_adopted_version(session: AsyncSession, scope: Scope) -> int | None:
-    """The newest version of the configuration under which a pass of the entity was completed."""
-    query = select(func.max(PASSES.c.config_version)).where(scope.covers(PASSES), PASSES.c.state == "completed")
+    """The newest version of the configuration under which a pass of the entity was completed; rehearsals aside."""
+    done = (scope.covers(PASSES), PASSES.c.state == "completed", ~_of_runs(RUNS.c.dry_run.is_(True)))
+    query = select(func.max(PASSES.c.config_version)).where(*done)
     found = (await session.execute(query)).scalar_one()
     return None if found is None else int(found)
+
+
+def _of_runs(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a pass serves such a run."""
+    served = (RUN_PASSES.c.pass_id == PASSES.c.id) & (RUN_PASSES.c.run_id == RUNS.c.id)
+    return exists().where(served, which)
 
 
 async def has_read(session: AsyncSession, pass_id: str) -> bool:
@@ -180,8 +187,9 @@ async def has_cursors(session: AsyncSession, scope: Scope) -> bool:
 
 
 async def last_version(session: AsyncSession, scope: Scope) -> int | None:
-    """The config version of the last completed pass that read the sides (not only the inbox)."""
+    """The config version of the last completed pass that read the sides, and could act on all that it read."""
     reading_pass = (PASSES.c.state == "completed") & PASSES.c.mode.in_(["incremental", "full"])
+    reading_pass &= ~_of_runs(RUNS.c.dry_run.is_(True) | RUNS.c.direction.is_not(None))
     mine = (PASSES.c.integration_id == scope.integration_id) & (PASSES.c.entity == scope.entity.value)
     query = select(PASSES.c.config_version).where(mine, reading_pass).order_by(PASSES.c.completed_at.desc()).limit(1)
     return (await session.execute(query)).scalar_one_or_none()

@@ -213,9 +213,12 @@ async def adopt(session: AsyncSession, scope: Scope, side: Side, record_id: str,
     )
 
 
-async def has_inbox(session: AsyncSession, scope: Scope) -> bool:
-    """Whether anything asks for a record to be looked at."""
-    return (await session.execute(select(INBOX.c.id).where(scope.covers(INBOX)).limit(1))).first() is not None
+async def has_inbox(session: AsyncSession, scope: Scope, direction: Direction | None = None) -> bool:
+    """Whether anything asks for a record to be looked at by a pass (of one direction: only what was asked for it)."""
+    query = select(INBOX.c.id).where(scope.covers(INBOX))
+    if direction is not None:
+        query = query.where(INBOX.c.direction == direction.value)
+    return (await session.execute(query.limit(1))).first() is not None
 
 
 async def drop(session: AsyncSession, row_ids: Collection[int]) -> None:
@@ -251,12 +254,13 @@ async def release(session: AsyncSession, link_ids: Collection[int]) -> None:
 
 
 async def release_older(session: AsyncSession, scope: Scope, pass_id: str) -> None:
-    """Let the records be claimed again that a failed or canceled pass left in its chunks."""
+    """Let the records be claimed again that a failed or canceled pass left in its chunks, or took from the inbox."""
     await session.execute(
         update(STAGED)
         .where(scope.covers(STAGED), STAGED.c.chunk.is_not(None), STAGED.c.pass_id != pass_id)
         .values(pass_id=None, chunk=None)
     )
+    await session.execute(update(INBOX).where(scope.covers(INBOX), INBOX.c.pass_id != pass_id).values(pass_id=None))
 
 
 async def park(session: AsyncSession, row_ids: Collection[int]) -> None:
@@ -273,9 +277,9 @@ async def count_parked(session: AsyncSession, scope: Scope) -> int:
     return int((await session.execute(query)).scalar_one())
 
 
-async def unpark(session: AsyncSession, scope: Scope, parents: Scope) -> None:
-    """Wake the parked records whose parent is linked by now."""
-    for side in Side:
+async def unpark(session: AsyncSession, scope: Scope, parents: Scope, sides: Collection[Side] = tuple(Side)) -> None:
+    """Wake the parked records of these sides whose parent is linked by now."""
+    for side in sides:
         column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
         whole = LINKS.c.gone.is_distinct_from(side.other.value)
         linked = select(column).where(parents.covers(LINKS), LINKS.c.status == "active", whole)

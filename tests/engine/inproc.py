@@ -30,6 +30,9 @@ from store.tables.sync import Link
 from tests.engine.world import INTEGRATION, Sandboxes, World
 from worker import make_engine
 
+MOST_READS = 50
+"""Far more than any pass of a test needs."""
+
 
 class Mailbox:
     """Stands for the Temporal client: keeps what is started and signalled."""
@@ -72,9 +75,11 @@ class Passes(World):
         return await self.carry_out(of)
 
     async def carry_out(self, of: PassRef) -> Pass:
-        """Carry out a pass that may belong to runs."""
-        number = 0
+        """Carry out a pass that may belong to runs. It must come to an end by itself."""
+        number, reads = 0, 0
         while not (result := await fetch(self.engine, of)).closed:
+            reads += 1
+            assert reads < MOST_READS, "the pass does not end"
             left = 0 if result.more else result.waiting
             while left > 0:
                 number, left = number + 1, left - result.chunk_size
