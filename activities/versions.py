@@ -19,7 +19,8 @@ async def adopt_version(engine: Engine, context: PassContext) -> None:
     """Before a pass reads: forget the bases of fields that are mapped to another field than at the last pass."""
     of = context.ref
     async with engine.db.session() as session:
-        if await passes.has_read(session, of.pass_id):
+        if await passes.has_begun(session, of.pass_id):
+            # What it has agreed on by now is the new mapping's own past.
             return
         last = await passes.last_adopted_version(session, Scope(of.integration_id, of.entity))
     if last is None or last == context.config_version:

@@ -111,9 +111,11 @@ class Database:
             yield
 
     def _new_engine(self) -> AsyncEngine:
+        # Errors are logged, and the parameters of statements are customers' values (I8).
+        common = {"pool_size": 10, "max_overflow": 10, "hide_parameters": True}
         if self.url.get_backend_name() != "sqlite":
-            return create_async_engine(self.url, pool_size=10, max_overflow=10, pool_pre_ping=True)
-        engine = create_async_engine(self.url, pool_size=10, max_overflow=10, pool_timeout=60)
+            return create_async_engine(self.url, pool_pre_ping=True, **common)
+        engine = create_async_engine(self.url, pool_timeout=60, **common)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine

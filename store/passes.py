@@ -109,6 +109,11 @@ async def has_read(session: AsyncSession, pass_id: str) -> bool:
     return (await session.execute(query)).first() is not None
 
 
+async def has_begun(session: AsyncSession, pass_id: str) -> bool:
+    """Whether a pass has begun to read a side, or to work on what it found in the inbox."""
+    return await session.get(Chunk, (pass_id, 1)) is not None or await has_read(session, pass_id)
+
+
 async def hold(session: AsyncSession, pass_id: str) -> None:
     """Wait for the turn to change what belongs to a pass, and keep it until the end of the transaction.
 

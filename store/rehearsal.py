@@ -36,12 +36,13 @@ from core.records import Entity, Side
 from core.values import Value
 from store.database import Database, upsert
 from store.scope import Scope, table_of
+from store.tables.circuits import Circuit, HeldRecord
 from store.tables.rehearsals import Rehearsal
 from store.tables.runs import Audit, ConflictRow, Outcome, Pass
 from store.tables.sync import InboxItem, Link, OperationRow, RequestRow
 
 REHEARSALS, LINKS, CONFLICTS, OUTCOMES = table_of(Rehearsal), table_of(Link), table_of(ConflictRow), table_of(Outcome)
-INBOX, OPERATIONS = table_of(InboxItem), table_of(OperationRow)
+INBOX, OPERATIONS, CIRCUITS, HELD = table_of(InboxItem), table_of(OperationRow), table_of(Circuit), table_of(HeldRecord)
 
 BATCH = 5_000
 PLANNED = "planned:"
@@ -95,6 +96,8 @@ async def remove(db: Database, integration_id: str, run_id: str) -> None:
             if table.name not in _NOT_REMOVED:
                 await _remove(db, table, Scope(shadow_of(integration_id, run_id), entity))
     async with db.transaction() as session:
+        # Ids are given anew: what was held by a rehearsed circuit must not wait for the next one.
+        await session.execute(delete(HELD).where(HELD.c.circuit_id.not_in(select(CIRCUITS.c.id))))
         await session.execute(delete(REHEARSALS).where(REHEARSALS.c.run_id == run_id))
 
 

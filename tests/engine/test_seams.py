@@ -10,12 +10,14 @@ import pytest
 
 from activities import inbox
 from activities.contracts import Mode, PassRef
+from connectors.salesforce.cursors import Cursor
 from core.enums import Direction
 from core.errors import ErrorType, FieldValidation, RecordFailure
 from core.records import Entity, Side
 from store import errors, runs, staging
 from store.errors import FailedRecord
 from store.tables.runs import Pass
+from store.tables.sync import Cursor as CursorRow
 from store.types import utc_now
 from tests.engine.inproc import Passes
 from tests.engine.test_agreement import BOTH
@@ -67,6 +69,17 @@ async def ask(world: Passes, side: Side, record_id: str) -> None:
         await staging.ask(session, world.scope(ACCOUNTS), [(side, record_id)], staging.HINT, utc_now())
 
 
+async def look_later(world: Passes, entity: Entity) -> None:
+    """Let time pass, so that the next pass does not read again what the last has read."""
+    later = utc_now() + timedelta(hours=1)
+    cursors = {Side.ALGUNA: later.isoformat(), Side.EXTERNAL: Cursor.after(later).dump()}
+    async with world.services.db.transaction() as session:
+        for side, cursor in cursors.items():
+            row = await session.get_one(CursorRow, (INTEGRATION, entity.value, side.value))
+            row.cursor = cursor
+            session.add(row)
+
+
 async def test_i6_a_run_of_one_direction_ends_and_leaves_what_waits_for_both(passes: Passes) -> None:
     await passes.boxes.seed("alguna", "accounts", 1)
     await passes.configure("accounts", mappings={"accounts": [NAME, EMAIL]})
@@ -109,6 +122,7 @@ async def test_i6_a_parked_child_outlives_a_run_of_the_other_direction(passes: P
     child = await contact(passes, parent, "Lund", "ida@borealis.example")
     await configure(passes)
     await passes.run_pass(CONTACTS)
+    await look_later(passes, CONTACTS)
     await passes.run_pass(ACCOUNTS)
     await carry_out(passes, CONTACTS, direction=OUT)
     await passes.run_pass(CONTACTS)
@@ -146,15 +160,34 @@ async def test_i3_a_rehearsal_does_not_take_up_a_new_mapping_for_the_sync(passes
     assert theirs["Website"]
 
 
+async def test_i3_a_pass_of_the_inbox_takes_up_a_new_mapping_once(passes: Passes) -> None:
+    """What it has agreed on is the past of the new mapping: a later edit is an edit, no first meeting."""
+    await passes.boxes.seed("alguna", "accounts", 1)
+    await passes.configure("accounts", mappings={"accounts": [NAME, EMAIL]})
+    await passes.run_pass(ACCOUNTS)
+    [row] = await passes.boxes.records("salesforce", "accounts")
+    moved = {**EMAIL, "externalField": "Website"}
+    await passes.configure("accounts", mappings={"accounts": [NAME, moved]})
+    await passes.boxes.edit("salesforce", "accounts", row["Id"], Name="Told By An Event", Website=row["Email__c"])
+    await ask(passes, Side.EXTERNAL, row["Id"])
+    await passes.run_pass(ACCOUNTS, Mode.INBOX)
+    await passes.boxes.edit("salesforce", "accounts", row["Id"], Website="edited@there.example")
+    await passes.run_pass(ACCOUNTS)
+    [ours] = await passes.boxes.records("alguna", "accounts")
+    assert [item["email"] for item in ours["contacts"]] == ["edited@there.example"]
+
+
 async def test_i6_a_rehearsal_does_not_try_new_match_rules_for_the_sync(passes: Passes) -> None:
     ours = await customer(passes, "Zephyr Works", "ap@zephyr.example")
     theirs = await account(passes, "Zephyr Works", "else@zephyr.example")
     await passes.configure("accounts", matching=rules(BY_EMAIL, onNoMatch="skip"))
     await passes.run_pass(ACCOUNTS)
     assert await passes.links_of(ACCOUNTS) == {}
+    await look_later(passes, ACCOUNTS)
     await passes.configure("accounts", matching=rules(BY_NAME, onNoMatch="skip"))
     await carry_out(passes, dry_run=True)
-    await passes.run_pass(ACCOUNTS)
+    made = await passes.run_pass(ACCOUNTS)
+    assert made.mode == "full", "old records have no keys under the new rules"
     assert await passes.links_of(ACCOUNTS) == {ours: theirs}
 
 
@@ -167,6 +200,7 @@ async def test_i6_new_match_rules_are_tried_by_the_first_run_that_may_act_on_the
     await passes.configure("accounts", matching=rules(BY_EMAIL), entityOptions=options)
     await passes.run_pass(ACCOUNTS)
     assert await passes.links_of(ACCOUNTS) == {}
+    await look_later(passes, ACCOUNTS)
     await passes.configure("accounts", matching=rules(BY_NAME), entityOptions=options)
     await carry_out(passes, direction=OUT)
     assert theirs not in (await passes.links_of(ACCOUNTS)).values()

@@ -10,8 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import col
 
 from store.database import Database, async_url, chunked, insert_many, upsert
@@ -59,6 +59,13 @@ async def test_a_failed_transaction_leaves_nothing(db: Database) -> None:
     with pytest.raises(LookupError):
         await fail()
     assert await count(db) == 0
+
+
+async def test_i8_errors_of_the_database_quote_no_values(db: Database) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        async with db.transaction() as session:
+            await session.execute(insert(Note), [note("a", "secret@ap.example"), note("a", "secret@ap.example")])
+    assert "secret@ap.example" not in str(caught.value)
 
 
 async def test_times_come_back_aware_and_in_utc(db: Database) -> None:
