@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +19,10 @@ from core.records import Entity, Side
 from core.relations import Parents
 from store import links
 from store.links import LinkState
-from tests.engine.inproc import Passes
+from tests.engine.inproc import Passes, make_passes
 from tests.engine.test_matching import ACCOUNTS, CONTACTS, SUBSCRIPTIONS, account, customer
 from tests.engine.test_relations import contact, state_of
-from tests.engine.world import INTEGRATION
+from tests.engine.world import INTEGRATION, Sandboxes
 
 EUR = {"entityOptions": {"accounts": {"defaultCurrency": "EUR"}}}
 
@@ -246,3 +247,31 @@ async def test_p30_a_child_says_that_its_accounts_are_not_synced_at_all(passes: 
     assert made.counts["parked"] == 1
     wanted = f"waits for its account {parent}, which is not synced: add its entity to `entities` of the sync-config"
     assert (await state_of(passes, CONTACTS, child))["reason"] == wanted
+
+
+async def test_a_deal_moved_in_alguna_is_told_where_hubspot_keeps_it(tmp_path: Path) -> None:
+    """A deal's company is an association, which is not rewritten: an error says which companies differ."""
+    boxes = Sandboxes("hubspot")
+    await boxes.start()
+    world = await make_passes(tmp_path, boxes)
+    try:
+        first, second = await customer(world, "Zephyr Works"), await customer(world, "Borealis Freight")
+        deal = await subscription(world, first, "Platform")
+        await world.configure("accounts", "subscriptions", **EUR)
+        await world.run_all(ACCOUNTS, SUBSCRIPTIONS)
+        companies = await world.links_of(ACCOUNTS)
+        assert (await link_of(world, SUBSCRIPTIONS, deal)).kinship.base == Parents(first, companies[first])
+        await boxes.edit("alguna", "subscriptions", deal, customer_id=second)
+        await boxes.clear_calls()
+        await world.run_pass(SUBSCRIPTIONS)
+        assert await boxes.writes() == []
+        (error,) = await world.errors()
+        assert (error.type, error.field, error.target) == ("field_validation", "customerId", "external")
+        assert f"account {second} in Alguna and account {companies[first]} in hubspot" in error.message
+        assert f"move it back to {first} in Alguna" in error.message
+        await boxes.edit("alguna", "subscriptions", deal, customer_id=first)
+        await world.run_pass(SUBSCRIPTIONS)
+        assert await world.errors() == []
+    finally:
+        await world.close()
+        await boxes.stop()
