@@ -94,7 +94,8 @@ async def _unpark(engine: Engine, context: PassContext) -> None:
     sides = [side for side in Side if context.reaches(side.other)]
     async with engine.turn(context) as session:
         await staging.unpark(session, context.scope, parents, sides)
-        await kinship.wake(session, context.scope, parents, utc_now(), context.ref.direction)
+        if context.ref.direction is None:
+            await kinship.wake(session, context.scope, parents, utc_now())
 
 
 async def _read_sides(engine: Engine, context: PassContext) -> bool:

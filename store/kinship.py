@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Select, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.enums import Direction
 from core.records import Side
 from core.relations import Kinship, Parents
 from store import staging
@@ -77,15 +76,13 @@ async def released(session: AsyncSession, scope: Scope, parents: Scope) -> bool:
     return False
 
 
-async def wake(
-    session: AsyncSession, scope: Scope, parents: Scope, at: datetime, direction: Direction | None = None
-) -> None:
+async def wake(session: AsyncSession, scope: Scope, parents: Scope, at: datetime) -> None:
     """Ask for moved children whose new parent is linked by now. Both records are read again before they are merged."""
     for side in Side:
         rows = (await session.execute(_free(scope, parents, side).order_by(CHILDREN.c.id).limit(AT_ONCE))).all()
         if rows:
             asked = [(Side.ALGUNA, row.alguna_id) for row in rows] + [(Side.EXTERNAL, row.external_id) for row in rows]
-            await staging.ask(session, scope, asked, "moved", at, direction)
+            await staging.ask(session, scope, asked, "moved", at)
             ids = [row.id for row in rows]
             await session.execute(update(PARENTS).where(PARENTS.c.id.in_(ids)).values(awaits=None))
 

@@ -21,7 +21,8 @@ from store.tables.sync import Cursor as CursorRow
 from store.types import utc_now
 from tests.engine.inproc import Passes
 from tests.engine.test_agreement import BOTH
-from tests.engine.test_matching import ACCOUNTS, BY_EMAIL, BY_NAME, CONTACTS, account, customer, rules
+from tests.engine.test_matching import ACCOUNTS, BY_EMAIL, BY_NAME, CONTACTS, SUBSCRIPTIONS, account, customer, rules
+from tests.engine.test_moves import row, two_deals
 from tests.engine.test_relations import configure, contact
 from tests.engine.world import INTEGRATION
 
@@ -84,9 +85,9 @@ async def test_i6_a_run_of_one_direction_ends_and_leaves_what_waits_for_both(pas
     await passes.boxes.seed("alguna", "accounts", 1)
     await passes.configure("accounts", mappings={"accounts": [NAME, EMAIL]})
     await passes.run_pass(ACCOUNTS)
-    [row] = await passes.boxes.records("salesforce", "accounts")
-    await passes.boxes.edit("salesforce", "accounts", row["Id"], Name="Told By An Event")
-    await ask(passes, Side.EXTERNAL, row["Id"])
+    [theirs] = await passes.boxes.records("salesforce", "accounts")
+    await passes.boxes.edit("salesforce", "accounts", theirs["Id"], Name="Told By An Event")
+    await ask(passes, Side.EXTERNAL, theirs["Id"])
     await carry_out(passes, direction=OUT)
     async with passes.services.db.session() as session:
         assert await staging.has_inbox(session, passes.scope(ACCOUNTS)), "the event waits"
@@ -101,9 +102,9 @@ async def test_i7_what_a_failed_pass_took_from_the_inbox_is_taken_by_the_next(
     await passes.boxes.seed("alguna", "accounts", 1)
     await passes.configure("accounts", mappings={"accounts": [NAME, EMAIL]})
     await passes.run_pass(ACCOUNTS)
-    [row] = await passes.boxes.records("salesforce", "accounts")
-    await passes.boxes.edit("salesforce", "accounts", row["Id"], Name="Told By An Event")
-    await ask(passes, Side.EXTERNAL, row["Id"])
+    [theirs] = await passes.boxes.records("salesforce", "accounts")
+    await passes.boxes.edit("salesforce", "accounts", theirs["Id"], Name="Told By An Event")
+    await ask(passes, Side.EXTERNAL, theirs["Id"])
 
     async def refuse(*given: Any) -> Any:
         raise FieldValidation("this object may not be read")
@@ -127,6 +128,17 @@ async def test_i6_a_parked_child_outlives_a_run_of_the_other_direction(passes: P
     await carry_out(passes, CONTACTS, direction=OUT)
     await passes.run_pass(CONTACTS)
     assert child in (await passes.links_of(CONTACTS)).values()
+
+
+async def test_i6_a_waiting_move_outlives_a_run_of_the_other_direction(passes: Passes) -> None:
+    _, _, deal, there = await two_deals(passes)
+    third = await customer(passes, "Third Harbour")
+    await passes.boxes.edit("alguna", "subscriptions", deal, customer_id=third)
+    await passes.run_pass(SUBSCRIPTIONS, Mode.FULL)
+    await passes.run_pass(ACCOUNTS, Mode.INBOX)
+    await carry_out(passes, SUBSCRIPTIONS, direction=Direction.EXTERNAL_TO_ALGUNA)
+    await passes.run_pass(SUBSCRIPTIONS, Mode.INBOX)
+    assert (await row(passes, "subscriptions", there))["AccountId"] == (await passes.links_of(ACCOUNTS))[third]
 
 
 async def test_i6_a_retry_that_is_due_waits_for_a_run_in_both_directions(passes: Passes) -> None:
@@ -165,13 +177,13 @@ async def test_i3_a_pass_of_the_inbox_takes_up_a_new_mapping_once(passes: Passes
     await passes.boxes.seed("alguna", "accounts", 1)
     await passes.configure("accounts", mappings={"accounts": [NAME, EMAIL]})
     await passes.run_pass(ACCOUNTS)
-    [row] = await passes.boxes.records("salesforce", "accounts")
+    [theirs] = await passes.boxes.records("salesforce", "accounts")
     moved = {**EMAIL, "externalField": "Website"}
     await passes.configure("accounts", mappings={"accounts": [NAME, moved]})
-    await passes.boxes.edit("salesforce", "accounts", row["Id"], Name="Told By An Event", Website=row["Email__c"])
-    await ask(passes, Side.EXTERNAL, row["Id"])
+    await passes.boxes.edit("salesforce", "accounts", theirs["Id"], Name="Told By An Event", Website=theirs["Email__c"])
+    await ask(passes, Side.EXTERNAL, theirs["Id"])
     await passes.run_pass(ACCOUNTS, Mode.INBOX)
-    await passes.boxes.edit("salesforce", "accounts", row["Id"], Website="edited@there.example")
+    await passes.boxes.edit("salesforce", "accounts", theirs["Id"], Website="edited@there.example")
     await passes.run_pass(ACCOUNTS)
     [ours] = await passes.boxes.records("alguna", "accounts")
     assert [item["email"] for item in ours["contacts"]] == ["edited@there.example"]
