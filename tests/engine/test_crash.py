@@ -49,7 +49,7 @@ async def kill_at_points(world: World, workers: int) -> None:
     for number, (system, count) in enumerate(POINTS[:: 1 if workers == 1 else 3]):
         async with asyncio.timeout(60):
             while not await reached(world, system, count):
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)
         assert not done.done()
         victim = processes[number % workers]
         victim.send_signal(signal.SIGKILL)
