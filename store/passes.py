@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, FromClause, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.records import Entity, Side
@@ -97,10 +97,24 @@ async def last_adopted_version(session: AsyncSession, scope: Scope) -> int | Non
     return None if found is None else int(found)
 
 
-def _of_runs(which: ColumnElement[bool]) -> ColumnElement[bool]:
+def _of_runs(which: ColumnElement[bool], of: FromClause = PASSES) -> ColumnElement[bool]:
     """Whether a pass serves such a run."""
-    served = (RUN_PASSES.c.pass_id == PASSES.c.id) & (RUN_PASSES.c.run_id == RUNS.c.id)
+    served = (RUN_PASSES.c.pass_id == of.c.id) & (RUN_PASSES.c.run_id == RUNS.c.id)
     return exists().where(served, which)
+
+
+def outlived() -> ColumnElement[bool]:
+    """Whether a pass may be forgotten: it did not complete, or a later one of its entity answers for it.
+
+    The newest one must stay, however old: it tells which configuration the entity was synced under
+    (`last_version`, `last_adopted_version`).
+    """
+    later = PASSES.alias("later")
+    same = (later.c.integration_id == PASSES.c.integration_id) & (later.c.entity == PASSES.c.entity)
+    read = (later.c.state == "completed") & later.c.mode.in_(["incremental", "full"])
+    whole = ~_of_runs(RUNS.c.dry_run.is_(True) | RUNS.c.direction.is_not(None), later)
+    answers = exists().where(same, read, whole, later.c.completed_at > PASSES.c.completed_at)
+    return (PASSES.c.state != "completed") | answers
 
 
 async def has_read(session: AsyncSession, pass_id: str) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Table, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.database import Database, chunked
+from store.passes import outlived
 from store.scope import Scope, table_of
 from store.tables.runs import Audit, ConflictRow, Outcome, Pass, RecordError, Run, RunPass
 from store.tables.sync import (
@@ -68,7 +69,7 @@ async def purge(db: Database, keep: Retention) -> int:
 async def _purge_passes(db: Database, before: datetime) -> bool:
     """Delete some old passes with all that belongs to them; False when none is left."""
     open_request = select(REQUESTS.c.pass_id).where(REQUESTS.c.state == "sending")
-    old = select(PASSES.c.id).where(PASSES.c.completed_at < before, PASSES.c.id.not_in(open_request))
+    old = select(PASSES.c.id).where(PASSES.c.completed_at < before, outlived(), PASSES.c.id.not_in(open_request))
     async with db.transaction() as session:
         ids = [row.id for row in (await session.execute(old.limit(PASSES_AT_ONCE))).all()]
         if not ids:

@@ -7,7 +7,10 @@ from datetime import timedelta
 from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.records import Entity
+from store.passes import last_adopted_version, last_version
 from store.retention import Retention, purge
+from store.scope import Scope
 from tests.api.test_with_worker import FIELDS, edit, synced
 from tests.api.world import World
 from worker import make_engine, make_worker
@@ -46,6 +49,15 @@ async def test_old_history_goes_and_the_sync_goes_on(world: World) -> None:
         assert kept["syncId"] in left["runs"]
         assert (await purge(world.backend.db, Retention(None, None))) == 0
         again = await synced(world)
+        async with world.backend.db.transaction() as session:
+            for table in ("runs", "passes"):
+                await session.execute(text(f"UPDATE {table} SET completed_at = '2021' || substr(completed_at, 5)"))
+        await purge(world.backend.db, keep)
+        async with world.backend.db.session() as session:
+            scope = Scope(world.id, Entity.ACCOUNTS)
+            assert await last_version(session, scope) == await last_adopted_version(session, scope) == 1
+        assert again["syncId"] in (await everything(world))["runs"], "the newest tells what the entity was synced under"
+        assert kept["syncId"] not in (await everything(world))["runs"]
     await engine.close()
     assert again["stats"]["accounts"]["toExternal"]["created"] == 0
     assert (await world.call("GET", "/{id}/sync-state"))["entities"]["accounts"]["linked"] == 3

@@ -167,7 +167,7 @@ async def test_i11_a_storm_of_limits_is_ridden_out(world: World) -> None:
 
 
 async def test_i7_a_revoked_grant_pauses_the_run_and_a_reconnect_lets_it_go_on(world: World) -> None:
-    await world.boxes.seed("alguna", "accounts", 200)
+    await world.boxes.seed("alguna", "accounts", 600)
     await world.configure("accounts")
     slow = {"match": {"method": "POST", "path": "/batch/create$"}, "fault": "slow", "retryAfter": 1}
     await world.boxes.control("hubspot", "POST", "faults", slow)
@@ -191,7 +191,7 @@ async def test_i7_a_revoked_grant_pauses_the_run_and_a_reconnect_lets_it_go_on(w
         async with asyncio.timeout(20):
             await handle.result()
         assert (await world.run_row(handle)).status == "completed"
-        assert len(await companies(world)) == await world.linked() == 200
+        assert len(await companies(world)) == await world.linked() == 600
 
 
 async def test_i10_a_first_sync_stays_near_the_floor_and_a_quiet_pass_costs_two_calls(world: World) -> None:
