@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 UV_VERSION := 0.13.9
 COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+	--no-emit-index-url --no-emit-find-links --no-strip-extras --custom-compile-command "make lock"
 JOBS ?= 2
 ARGS ?=
+# Vendors' clients for the tests that are pure Python, but published as sources only: built without a compiler.
+SOURCES := enum-compat,xero-python
 
 # The environment is as old as the files it was made from: one stamp per content, so that nothing happens twice.
-LOCKED := $(VENV)/locked-$(shell cksum < requirements-dev.lock | tr -d ' ')
+LOCKED := $(VENV)/locked-$(shell cat requirements-dev.lock requirements-clients.lock | cksum | tr -d ' ')
 INSTALLED := $(VENV)/installed-$(shell cksum < pyproject.toml | tr -d ' ')
 
 # The newest supported interpreter that really runs (a version manager's shim may name one that does not).
@@ -36,6 +38,8 @@ $(LOCKED):
 		"$$python" -m venv $(VENV) || { echo "The venv module is missing; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }; \
 	}
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	@$(PIP) install --require-hashes --only-binary :all: --no-binary $(SOURCES) --no-build-isolation \
+		-r requirements-clients.lock
 	@rm -f $(VENV)/locked-* && touch $@
 
 $(INSTALLED): $(LOCKED)
@@ -83,4 +87,5 @@ lock: ## resolve pyproject.toml anew into the lock files (ARGS=--upgrade for new
 	"$$python" -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(COMPILE) --output-file requirements.lock $(ARGS) pyproject.toml
 	@$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint requirements.lock $(ARGS) pyproject.toml
+	@$(COMPILE) --output-file requirements-clients.lock --constraint requirements-dev.lock $(ARGS) requirements-clients.in
 	@rm -rf $(VENV)-lock
