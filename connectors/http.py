@@ -61,8 +61,12 @@ class VendorClient(httpx.AsyncClient):
         """Send one request within the budget. Raises `Transient`, or what the budget raises; returns any status."""
         if origin(request.url) not in self._origins:
             raise Internal(f"refused to call {request.url.host}: it is not a host of this connection")
-        await self._budget.acquire()
-        self.calls += 1
+        async with self._budget.slot():
+            await self._budget.acquire()
+            self.calls += 1
+            return await self._send_now(request, **options)
+
+    async def _send_now(self, request: httpx.Request, **options: Any) -> httpx.Response:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 return await super().send(request, **options)
@@ -128,6 +132,11 @@ def server_time(response: httpx.Response) -> datetime:
         return _date(response.headers["date"])
     except (KeyError, ValueError):
         return datetime.now(UTC).replace(microsecond=0)
+
+
+def began(response: httpx.Response) -> datetime:
+    """Return the server's time when it began to answer, or a little before: what was changed later may be missing."""
+    return server_time(response) - response.elapsed
 
 
 def _date(text: str) -> datetime:

@@ -253,10 +253,25 @@ class ProviderSpec(Protocol):
     a connection's credentials may bring others.
     """
 
-    provider: str
-    entities: tuple[Entity, ...]
-    credential_keys: frozenset[str]
-    limits: Mapping[str, float]
+    @property
+    def provider(self) -> str:
+        """Its name, as in `provider` of api.md."""
+        ...
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """The entities that it has."""
+        ...
+
+    @property
+    def credential_keys(self) -> frozenset[str]:
+        """The keys of its credentials, as api.md section 5 names them."""
+        ...
+
+    @property
+    def limits(self) -> Mapping[str, float]:
+        """Its published limits by name."""
+        ...
 
     def connect(self, context: ConnectorContext) -> Connector:
         """Make a connector for one connection."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from connectors.alguna.provider import AlgunaProvider
-from connectors.hubspot.provider import HubSpotProvider
+from connectors.hubspot.provider import HUBSPOT
 from connectors.protocols import ProviderSpec
-from connectors.salesforce.provider import SalesforceProvider
+from connectors.salesforce.provider import SALESFORCE
 from core.errors import FieldValidation
 
 ALGUNA = "alguna"
 _SPECS: dict[str, ProviderSpec] = {
     ALGUNA: AlgunaProvider(),
-    "salesforce": SalesforceProvider(),
-    "hubspot": HubSpotProvider(),
+    "salesforce": SALESFORCE,
+    "hubspot": HUBSPOT,
 }
 # Alguna is one side of every integration, never a provider.
 PROVIDERS = tuple(name for name in _SPECS if name != ALGUNA)

@@ -53,6 +53,10 @@ class Budget(Protocol):
         """Take the right to make `calls` calls; sleeps at most 2 s, else raises `RateLimit` with `retry_after`."""
         ...
 
+    def slot(self) -> AbstractAsyncContextManager[None]:
+        """Hold one of the calls in flight that this process may have; raises `RateLimit` when none comes free."""
+        ...
+
     async def report(self, *, used: int | None = None, allowed: int | None = None) -> None:
         """Correct the daily count by what the vendor's headers say."""
         ...

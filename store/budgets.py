@@ -27,6 +27,7 @@ from store.types import utc_now
 
 MAX_SLEEP_SECONDS = 2.0
 BLOCK_SECONDS = 1.0
+MAX_SLOT_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 
 
@@ -93,12 +94,22 @@ class StoreBudget:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Hold one of the calls in flight that this process may have (no limit where none was given)."""
+        """Hold one of the calls in flight that this process may have (no limit where none was given).
+
+        Raises RateLimit when none comes free within `MAX_SLOT_SECONDS`.
+        """
         if self._slots is None:
             yield
-        else:
-            async with self._slots:
-                yield
+            return
+        try:
+            async with asyncio.timeout(MAX_SLOT_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise self._busy(BLOCK_SECONDS) from None
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     async def acquire(self, calls: int = 1) -> None:
         """Take the right to make `calls` calls now; sleeps at most 2 s.

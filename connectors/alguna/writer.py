@@ -7,7 +7,6 @@ the same change made again after a person has taken it back, is a request of its
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -23,12 +22,10 @@ from connectors.alguna.records import account_record, contact_record, subscripti
 from connectors.alguna.spec import ALIASES, REPLAY_SECONDS
 from connectors.protocols import Current, WriteRequest, WriteResult, WriteStatus
 from connectors.values import json_text
+from connectors.writing import LOCAL, in_order, local, local_results
 from core.errors import Conflict, ErrorType, FieldValidation, NotFound, RecordFailure, SyncError
 from core.records import Entity, Operation, OperationKind
 from core.values import fingerprint
-
-# A request that is answered here: the vendor could not take it, so nothing is sent.
-REFUSED = ""
 
 
 class AlgunaWriter:
@@ -58,21 +55,20 @@ class AlgunaWriter:
             request, gone = _contacts_request(customer_id, chosen, current)
             requests += [request] if request else []
             refused += gone
-        return [*requests, *(_local(one) for one in refused)]
+        return [*requests, *(local(one) for one in refused)]
 
     async def send(
         self, request: WriteRequest, operations: Sequence[Operation], fields: Collection[str]
     ) -> list[WriteResult]:
         """Send one stored request, byte for byte, and return each operation's outcome."""
-        if request.method == REFUSED:
-            return _local_results(request)
-        by_id = {operation.id: operation for operation in operations}
-        ordered = [by_id[one] for one in request.operation_ids]
+        if request.method == LOCAL:
+            return local_results(request)
+        chosen = in_order(request, operations)
         try:
             answer = await self._client.write(request)
         except (FieldValidation, NotFound, Conflict) as error:
-            return await self._refusals(ordered, error)
-        return self._results(ordered, answer, fields)
+            return await self._refusals(chosen, error)
+        return self._results(chosen, answer, fields)
 
     def _single(self, operation: Operation, current: Current | None) -> WriteRequest:
         context = current.context if current else None
@@ -223,24 +219,6 @@ def _refusal(operation: Operation, error: Refused) -> WriteResult:
     status = WriteStatus.NOT_FOUND if error.type is ErrorType.NOT_FOUND else WriteStatus.REJECTED
     failure = RecordFailure(error.type, error.message, error.field)
     return WriteResult(operation.id, status, operation.target_id, failure=failure)
-
-
-def _local(result: WriteResult) -> WriteRequest:
-    failure = result.failure
-    outcome = {
-        "status": result.status.value,
-        "target_id": result.target_id,
-        "failure": [failure.type.value, failure.message, failure.field] if failure else None,
-    }
-    return WriteRequest((result.operation_id,), REFUSED, "", json_text(outcome))
-
-
-def _local_results(request: WriteRequest) -> list[WriteResult]:
-    outcome = json.loads(request.body)
-    told = outcome["failure"]
-    failure = RecordFailure(ErrorType(told[0]), told[1], told[2]) if told else None
-    status, target = WriteStatus(outcome["status"]), outcome["target_id"]
-    return [WriteResult(one, status, target, failure=failure) for one in request.operation_ids]
 
 
 def _detail(error: SyncError) -> str:

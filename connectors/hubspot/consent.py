@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.consent import ConsentFacts
+from connectors.grants import tokens_in
 from connectors.hubspot.oauth import token_url
-from connectors.hubspot.spec import BASE_URL, FACTS
-from connectors.values import iso
+from connectors.hubspot.spec import BASE_URL, FACTS, VENDOR
 from core.errors import FieldValidation
 
 _AUTHORIZE = "https://app.hubspot.com/oauth/authorize"
@@ -41,9 +40,4 @@ class HubSpotConsent:
         """Return access token, its end, and refresh token."""
         if not token.get("access_token") or not token.get("refresh_token"):
             raise FieldValidation("HubSpot's token answer holds no tokens")
-        until = datetime.now(UTC) + timedelta(seconds=float(token.get("expires_in") or 0))
-        return {
-            "accessToken": str(token["access_token"]),
-            "refreshToken": str(token["refresh_token"]),
-            "expiresAt": iso(until),
-        }
+        return tokens_in(VENDOR, token)

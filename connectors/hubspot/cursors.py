@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from connectors.hubspot.spec import BIN_SECONDS, OVERLAP_SECONDS, SMALL_BIN_PAGES
-from core.errors import Internal
+from connectors.reading import Stored, overlapped
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Stored):
     """The cursor of a complete read: changes are read from `since` on.
 
     `bin_at` is when the recycle bin was last read, `bin_pages` how large it was.
@@ -25,7 +22,7 @@ class Cursor:
     @property
     def bin_since(self) -> datetime:
         """From when on a record in the bin is news."""
-        return self.bin_at - timedelta(seconds=OVERLAP_SECONDS)
+        return overlapped(self.bin_at, OVERLAP_SECONDS)
 
     def bin_due(self, now: datetime) -> bool:
         """Whether the recycle bin is to be read: a large one is read seldom, because it is read whole."""
@@ -33,30 +30,15 @@ class Cursor:
 
     def after(self, position: Position) -> Cursor:
         """Return the cursor of a complete read that ended at this position."""
-        since = position.started - timedelta(seconds=OVERLAP_SECONDS)
+        since = overlapped(position.started, OVERLAP_SECONDS)
         if position.bin_pages:
-            return Cursor(since, position.started, position.bin_pages)
-        return Cursor(since, self.bin_at, self.bin_pages)
-
-    def dump(self) -> str:
-        """Return the stored form."""
-        return json.dumps({"since": self.since.isoformat(), "bin": self.bin_at.isoformat(), "pages": self.bin_pages})
+            return Cursor(since=since, bin_at=position.started, bin_pages=position.bin_pages)
+        return Cursor(since=since, bin_at=self.bin_at, bin_pages=self.bin_pages)
 
     @classmethod
     def begin(cls, started: datetime) -> Cursor:
         """Return the cursor of a complete scan that began at `started`."""
-        return cls(started - timedelta(seconds=OVERLAP_SECONDS), started)
-
-    @classmethod
-    def load(cls, text: str) -> Cursor:
-        """Parse the stored form. Raises `Internal` for anything else."""
-        try:
-            stored = json.loads(text)
-            return cls(
-                datetime.fromisoformat(stored["since"]), datetime.fromisoformat(stored["bin"]), int(stored["pages"])
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise Internal("the stored HubSpot cursor cannot be read") from error
+        return cls(since=overlapped(started, OVERLAP_SECONDS), bin_at=started)
 
 
 class Phase(StrEnum):
@@ -68,27 +50,10 @@ class Phase(StrEnum):
     ORPHANS = "orphans"
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Stored):
     """Where an unfinished read stands: when it began, in which part, after which id; `bin_pages` read so far."""
 
     phase: Phase
     started: datetime
     after: str = "0"
     bin_pages: int = 0
-
-    def dump(self) -> str:
-        """Return the opaque form for the caller."""
-        return json.dumps(
-            {"phase": self.phase, "started": self.started.isoformat(), "after": self.after, "pages": self.bin_pages}
-        )
-
-    @classmethod
-    def load(cls, text: str) -> Position:
-        """Parse the opaque form. Raises `Internal` for anything else."""
-        try:
-            stored = json.loads(text)
-            started = datetime.fromisoformat(stored["started"])
-            return cls(Phase(stored["phase"]), started, str(stored["after"]), int(stored["pages"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise Internal("the stored HubSpot position cannot be read") from error

@@ -15,20 +15,11 @@ from typing import Any
 
 import httpx
 
-from connectors.http import excerpt, is_read, retry_after
+from connectors import failures
+from connectors.http import excerpt
+from connectors.hubspot.spec import VENDOR
 from connectors.values import parse_json
-from core.errors import (
-    Conflict,
-    Duplicate,
-    ErrorType,
-    FieldValidation,
-    Internal,
-    NotFound,
-    Permission,
-    RecordFailure,
-    SyncError,
-    Transient,
-)
+from core.errors import ErrorType, RecordFailure, SyncError
 
 _BY_STATUS: dict[int, ErrorType] = {
     401: ErrorType.AUTH_EXPIRED,
@@ -49,13 +40,6 @@ _BY_CATEGORY: dict[str, ErrorType] = {
     "OBJECT_NOT_FOUND": ErrorType.NOT_FOUND,
     "MISSING_SCOPES": ErrorType.PERMISSION,
     "RATE_LIMITS": ErrorType.RATE_LIMIT,
-}
-_ERRORS: dict[ErrorType, type[SyncError]] = {
-    ErrorType.FIELD_VALIDATION: FieldValidation,
-    ErrorType.NOT_FOUND: NotFound,
-    ErrorType.CONFLICT: Conflict,
-    ErrorType.DUPLICATE: Duplicate,
-    ErrorType.PERMISSION: Permission,
 }
 _TAKEN = re.compile(r"already has that value|CONFLICTING_UNIQUE_VALUE|UNIQUE_VALUE_CONFLICT")
 _HOLDER = re.compile(r"propertyName=([^,}]+), value=(.*?)\} on \S+ (\d+) already has that value")
@@ -109,10 +93,7 @@ class Failure:
 
 def type_of_status(status: int) -> ErrorType:
     """Return the error type of a status whose body says nothing."""
-    known = _BY_STATUS.get(status)
-    if known is not None:
-        return known
-    return ErrorType.TRANSIENT if status >= 500 else ErrorType.FIELD_VALIDATION
+    return failures.type_of_status(status, _BY_STATUS)
 
 
 def failure_in(response: httpx.Response) -> Failure:
@@ -171,20 +152,12 @@ def to_error(response: httpx.Response) -> SyncError:
     A write whose reply is a server error may have been carried out.
     """
     failure, status = failure_in(response), response.status_code
-    kind = failure.type(status)
-    message = f"HubSpot answered {status}: {excerpt(failure.message)}"
-    code = failure.code or failure.category or None
-    if kind is ErrorType.TRANSIENT:
-        unclear = status >= 500 and not is_read(response.request)
-        wait = retry_after(response.headers)
-        wait = _LOCKED_SECONDS if wait is None and status == 423 else wait
-        return Transient(message, vendor_code=code, retry_after=wait, outcome_unknown=unclear)
-    return _ERRORS.get(kind, Internal)(message, vendor_code=code)
-
-
-def unreadable(response: httpx.Response) -> Transient:
-    """Return the error of a success whose body makes no sense."""
-    return Transient(
-        f"HubSpot answered {response.status_code} with a body that cannot be read",
-        outcome_unknown=not is_read(response.request),
+    message = f"{VENDOR} answered {status}: {excerpt(failure.message)}"
+    return failures.error_of(
+        failure.type(status),
+        message,
+        response,
+        code=failure.code or failure.category or None,
+        carried_out=status >= 500,
+        wait=_LOCKED_SECONDS if status == 423 else None,
     )

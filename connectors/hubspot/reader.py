@@ -123,7 +123,8 @@ class HubSpotReader:
         started = position.started if position else answer.began
         if following is None:
             return Page(records, None, Cursor.begin(started).dump(), complete_scan=True)
-        return Page(records, Position(Phase.LIST, started, following).dump(), None, complete_scan=True)
+        here = Position(phase=Phase.LIST, started=started, after=following)
+        return Page(records, here.dump(), None, complete_scan=True)
 
     async def _changes(
         self, entity: Entity, wanted: Collection[str], cursor: Cursor, position: Position | None
@@ -141,12 +142,12 @@ class HubSpotReader:
         parents = await self._parents.of(entity, [str(row["id"]) for row in rows])
         records = [record_of(entity, schema, row, wanted, parents.get(str(row["id"]))) for row in rows]
         await self._remember(entity, records)
-        here = position or Position(Phase.CHANGES, answer.began)
+        here = position or Position(phase=Phase.CHANGES, started=answer.began)
         records += [merged_away(entity, old, str(row["id"])) for row in rows for old in merged_ids(row)]
         if _following(answer) is not None and found:
-            return Page(records, replace(here, after=found[-1]).dump(), None)
+            return Page(records, here.model_copy(update={"after": found[-1]}).dump(), None)
         if cursor.bin_due(here.started):
-            return Page(records, Position(Phase.BIN, here.started).dump(), None)
+            return Page(records, Position(phase=Phase.BIN, started=here.started).dump(), None)
         return await self._then_orphans(entity, records, cursor, here)
 
     async def _bin(self, entity: Entity, wanted: Collection[str], cursor: Cursor, position: Position) -> Page:
@@ -158,15 +159,15 @@ class HubSpotReader:
         fresh = [row for row in _results(answer) if _archived_since(row, cursor)]
         records = [replace(record_of(entity, schema, row, wanted), deleted=True) for row in fresh]
         following = _following(answer)
-        here = replace(position, bin_pages=position.bin_pages + 1)
+        here = position.model_copy(update={"bin_pages": position.bin_pages + 1})
         if following is not None:
-            return Page(records, replace(here, after=following).dump(), None)
+            return Page(records, here.model_copy(update={"after": following}).dump(), None)
         return await self._then_orphans(entity, records, cursor, here)
 
     async def _then_orphans(self, entity: Entity, records: list[Record], cursor: Cursor, position: Position) -> Page:
         """The last part of a read, only where somebody waits for a company."""
         if entity in PRIMARY_COMPANY and await self._orphans.to_ask(entity, cursor.since.isoformat()):
-            return Page(records, replace(position, phase=Phase.ORPHANS).dump(), None)
+            return Page(records, position.model_copy(update={"phase": Phase.ORPHANS}).dump(), None)
         return Page(records, None, cursor.after(position).dump())
 
     async def _late_companies(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.describing import KeptSchemas
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.spec import EMAIL, GROUPS, ID, MARKER, MULTIPLE_CHOICE, REQUIRED, facts_of
 from connectors.values import json_text
@@ -14,7 +14,6 @@ from core.errors import Duplicate, Permission, Transient
 from core.records import Entity, Side
 from core.schema import EntitySchema, FieldSchema
 
-_KEEP_SECONDS = 600.0
 _TYPES = {
     "string": "text",
     "phone_number": "text",
@@ -66,36 +65,21 @@ class ObjectSchema:
         )
 
 
-class Schemas:
+class Schemas(KeptSchemas[ObjectSchema]):
     """Describes objects, each once in a while."""
 
     def __init__(self, client: HubSpotClient) -> None:
         """Take the client to ask with."""
+        super().__init__()
         self._client = client
-        self._kept: dict[Entity, tuple[float, ObjectSchema]] = {}
 
-    async def get(self, entity: Entity) -> ObjectSchema:
-        """Return an entity's object; asks the vendor when it is not known, or not lately."""
-        kept = self._kept.get(entity)
-        if kept is not None and time.monotonic() - kept[0] < _KEEP_SECONDS:
-            return kept[1]
-        return await self.ask(entity)
-
-    async def ask(self, entity: Entity) -> ObjectSchema:
-        """Return an entity's object as it is now."""
+    async def _describe(self, entity: Entity) -> ObjectSchema:
         body = (await self._client.read(f"/crm/properties/{facts_of(entity).object_name}")).body
         try:
             rows = [row for row in body["results"] if row["type"] in _TYPES and not row.get("archived")]
-            found = ObjectSchema(entity, {str(row["name"]): _property(entity, row) for row in rows})
+            return ObjectSchema(entity, {str(row["name"]): _property(entity, row) for row in rows})
         except (KeyError, TypeError) as error:
             raise Transient("HubSpot's list of properties cannot be read") from error
-        self._kept[entity] = (time.monotonic(), found)
-        return found
-
-    def peek(self, entity: Entity) -> ObjectSchema | None:
-        """Return what was described before, without asking."""
-        kept = self._kept.get(entity)
-        return kept[1] if kept else None
 
     async def prepare(self, entity: Entity) -> None:
         """Make the marker where it is missing and the app may do so; else the configuration's check says what to do."""
@@ -114,7 +98,7 @@ class Schemas:
             await self._client.request("POST", f"/crm/properties/{facts_of(entity).object_name}", json_text(body))
         except (Permission, Duplicate):
             return
-        self._kept.pop(entity, None)
+        self.forget(entity)
 
 
 def _property(entity: Entity, row: Mapping[str, Any]) -> HubSpotProperty:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from connectors.external import facts_in
 from connectors.protocols import EntityFacts
-from core.errors import FieldValidation
 from core.records import Entity, OperationKind
 
+VENDOR = "HubSpot"
 BASE_URL = "https://api.hubapi.com"
 # Each dated version is supported for 18 months; v1 to v4 end in 2027 (sheet 0).
 VERSIONS = ("v3", "2026-03", "2026-09")
@@ -30,8 +31,6 @@ SEARCHES_PER_SECOND = 5.0
 
 # A search sees a write up to half a minute late (sheet 3); this far back records are read again.
 OVERLAP_SECONDS = 120
-# A target read longer ago than this is read again before a batch is written (design 3.3).
-STALE_SECONDS = 10.0
 # The recycle bin is read in every pass while it is this small, else once an hour: it cannot be asked for changes.
 SMALL_BIN_PAGES = 2
 BIN_SECONDS = 3_600
@@ -83,10 +82,7 @@ COMPANIES = "companies"
 
 def facts_of(entity: Entity) -> EntityFacts:
     """Return the facts of an entity. Raises `FieldValidation` for one that HubSpot has not."""
-    try:
-        return FACTS[entity]
-    except KeyError:
-        raise FieldValidation(f"HubSpot has no {entity.value}; it has {', '.join(FACTS)}") from None
+    return facts_in(FACTS, VENDOR, entity)
 
 
 def objects(entity: Entity, rest: str = "") -> str:

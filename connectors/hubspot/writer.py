@@ -13,13 +13,16 @@ from typing import Any
 
 import httpx
 
-from connectors.hubspot.client import HubSpotClient, json_of
-from connectors.hubspot.errors import Failure, failure_in, failure_of, unreadable
+from connectors import writing
+from connectors.failures import object_in, unreadable
+from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.errors import Failure, failure_in, failure_of
 from connectors.hubspot.records import record_of, wire_text
 from connectors.hubspot.schema import ObjectSchema
-from connectors.hubspot.spec import BATCH_ROWS, MARKER, PRIMARY_COMPANY, objects
+from connectors.hubspot.spec import BATCH_ROWS, MARKER, PRIMARY_COMPANY, VENDOR, objects
 from connectors.protocols import WriteRequest, WriteResult, WriteStatus
 from connectors.values import json_text
+from connectors.writing import done, in_order, parts, retry
 from core.errors import ErrorType
 from core.records import Operation, OperationKind
 from core.values import Value
@@ -32,7 +35,7 @@ _ACTIONS = {
 _DEFINED = "HUBSPOT_DEFINED"
 # Refusals of a whole batch that are about its rows, and certain: nothing was written.
 _REFUSED = frozenset({400, 409})
-_RETRIED = frozenset({ErrorType.TRANSIENT, ErrorType.RATE_LIMIT, ErrorType.CONFLICT})
+_AGAIN = frozenset({ErrorType.RATE_LIMIT, ErrorType.CONFLICT})
 
 
 def plan(operations: Sequence[Operation]) -> list[WriteRequest]:
@@ -43,7 +46,7 @@ def plan(operations: Sequence[Operation]) -> list[WriteRequest]:
     requests = []
     for kind in _ACTIONS:
         chosen = sorted((one for one in operations if one.kind is kind), key=lambda one: (one.entity.value, one.id))
-        for part in _parts(chosen):
+        for part in parts(chosen, BATCH_ROWS):
             body = json_text({"inputs": [_input(one) for one in part]})
             path = objects(part[0].entity, _ACTIONS[kind])
             requests.append(WriteRequest(tuple(one.id for one in part), "POST", path, body))
@@ -54,28 +57,13 @@ async def send(
     client: HubSpotClient, schema: ObjectSchema | None, request: WriteRequest, operations: Sequence[Operation]
 ) -> list[WriteResult]:
     """Send one stored request and return the outcome of each of its rows."""
-    by_id = {operation.id: operation for operation in operations}
-    ordered = [by_id[one] for one in request.operation_ids]
+    chosen = in_order(request, operations)
     response = await client.request(request.method, request.path, request.body, accept=_REFUSED)
     if not response.is_success:
-        return list(refused(response, ordered))
-    if ordered[0].kind is OperationKind.ARCHIVE:
-        return [WriteResult(one.id, WriteStatus.DONE, target_id=one.target_id) for one in ordered]
-    return _outcomes(response, schema, ordered)
-
-
-def _parts(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    part: list[Operation] = []
-    held: set[str] = set()
-    for operation in operations:
-        record = operation.target_id or operation.source_id
-        if len(part) == BATCH_ROWS or record in held or (part and part[0].entity is not operation.entity):
-            yield part
-            part, held = [], set()
-        part.append(operation)
-        held.add(record)
-    if part:
-        yield part
+        return list(refused(response, chosen))
+    if chosen[0].kind is OperationKind.ARCHIVE:
+        return done(chosen)
+    return _outcomes(response, schema, chosen)
 
 
 def _input(operation: Operation) -> dict[str, Any]:
@@ -102,32 +90,32 @@ def _associations(operation: Operation) -> list[dict[str, Any]]:
     return [{"to": {"id": operation.parent_id}, "types": types}]
 
 
-def _outcomes(response: httpx.Response, schema: ObjectSchema | None, ordered: Sequence[Operation]) -> list[WriteResult]:
+def _outcomes(response: httpx.Response, schema: ObjectSchema | None, chosen: Sequence[Operation]) -> list[WriteResult]:
     """Match what came back to the rows. Raises `Transient` where rows are missing from it without a reason."""
-    body = json_of(response)
+    body = object_in(VENDOR, response)
     rows, items = body.get("results"), body.get("errors") or []
     if not isinstance(rows, list) or not isinstance(items, list):
-        raise unreadable(response)
+        raise unreadable(VENDOR, response)
     failures = [failure_of(item) for item in items if isinstance(item, dict)]
-    done = _done(schema, rows, ordered)
-    results = list(done.values())
-    left = [one for one in ordered if one.id not in done]
+    written = _written(schema, rows, chosen)
+    results = list(written.values())
+    left = [one for one in chosen if one.id not in written]
     nobodys = [failure for failure in failures if not _names_a_row(failure)]
     for operation in left:
         failure = next((one for one in failures if _is_about(one, operation)), None) or next(iter(nobodys), None)
         if failure is None:
-            raise unreadable(response)
+            raise unreadable(VENDOR, response)
         results.append(refusal(operation, failure))
     return results
 
 
-def _done(
-    schema: ObjectSchema | None, rows: Sequence[Mapping[str, Any]], ordered: Sequence[Operation]
+def _written(
+    schema: ObjectSchema | None, rows: Sequence[Mapping[str, Any]], chosen: Sequence[Operation]
 ) -> dict[int, WriteResult]:
-    by_trace = {str(one.id): one for one in ordered}
-    by_target = {one.target_id: one for one in ordered if one.target_id is not None}
-    by_marker = {wire_text(one.values.get(MARKER) or one.source_id): one for one in ordered if one.target_id is None}
-    done: dict[int, WriteResult] = {}
+    by_trace = {str(one.id): one for one in chosen}
+    by_target = {one.target_id: one for one in chosen if one.target_id is not None}
+    by_marker = {wire_text(one.values.get(MARKER) or one.source_id): one for one in chosen if one.target_id is None}
+    written: dict[int, WriteResult] = {}
     for row in rows:
         properties = row.get("properties") or {}
         operation = (
@@ -137,8 +125,8 @@ def _done(
         )
         if operation is not None:
             record = record_of(operation.entity, schema, row, _sent(operation), operation.parent_id)
-            done[operation.id] = WriteResult(operation.id, WriteStatus.DONE, record.id, record)
-    return done
+            written[operation.id] = WriteResult(operation.id, WriteStatus.DONE, record.id, record)
+    return written
 
 
 def _sent(operation: Operation) -> Collection[str]:
@@ -159,16 +147,15 @@ def _is_named(failure: Failure, operation: Operation) -> bool:
     return operation.target_id is not None and operation.target_id in map(str, failure.context.get("ids") or ())
 
 
-def refused(response: httpx.Response, ordered: Sequence[Operation]) -> Iterator[WriteResult]:
+def refused(response: httpx.Response, chosen: Sequence[Operation]) -> Iterator[WriteResult]:
     """Yield the outcomes of a batch refused as a whole: the guilty rows, as far as they can be told, and the others."""
     failure, status = failure_in(response), response.status_code
-    guilty = {one.id for one in ordered if _is_guilty(failure, one)} or {one.id for one in ordered}
-    for operation in ordered:
+    guilty = {one.id for one in chosen if _is_guilty(failure, one)} or {one.id for one in chosen}
+    for operation in chosen:
         if operation.id in guilty:
             yield refusal(operation, failure, status)
         else:
-            told = failure.record_failure(status)
-            yield WriteResult(operation.id, WriteStatus.RETRY, target_id=operation.target_id, failure=told)
+            yield retry(operation, failure.record_failure(status))
 
 
 def _is_guilty(failure: Failure, operation: Operation) -> bool:
@@ -185,12 +172,8 @@ def _is_guilty(failure: Failure, operation: Operation) -> bool:
 
 def refusal(operation: Operation, failure: Failure, status: int | None = None) -> WriteResult:
     """Return the outcome of a row that HubSpot refused."""
-    told = failure.record_failure(status)
     holder = failure.holder()
-    if operation.kind is OperationKind.CREATE and holder is not None and holder[0] == MARKER:
-        return WriteResult(operation.id, WriteStatus.EXISTS, target_id=holder[2], failure=told)
-    if told.type in _RETRIED:
-        return WriteResult(operation.id, WriteStatus.RETRY, target_id=operation.target_id, failure=told)
-    if told.type is ErrorType.NOT_FOUND and operation.target_id is not None:
-        return WriteResult(operation.id, WriteStatus.NOT_FOUND, target_id=operation.target_id, failure=told)
-    return WriteResult(operation.id, WriteStatus.REJECTED, target_id=operation.target_id, failure=told)
+    ours = operation.kind is OperationKind.CREATE and holder is not None and holder[0] == MARKER
+    return writing.refusal(
+        operation, failure.record_failure(status), holder=holder[2] if holder and ours else None, again=_AGAIN
+    )

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.consent import ConsentFacts
+from connectors.grants import tokens_in
 from connectors.salesforce.oauth import base_url, trusted_instance
+from connectors.salesforce.spec import VENDOR
 from core.errors import FieldValidation
 
 _LOGIN = "https://login.salesforce.com"
@@ -32,13 +34,8 @@ class SalesforceConsent:
         """Return access token, refresh token and instance."""
         if not token.get("access_token") or not token.get("instance_url"):
             raise FieldValidation("Salesforce's token answer names no instance")
-        found = {
-            "accessToken": str(token["access_token"]),
-            "instanceUrl": trusted_instance(str(token["instance_url"]), _placed(values)),
-        }
-        if token.get("refresh_token"):
-            found["refreshToken"] = str(token["refresh_token"])
-        return found
+        instance = trusted_instance(str(token["instance_url"]), _placed(values))
+        return {**tokens_in(VENDOR, token), "instanceUrl": instance}
 
 
 def _placed(values: Mapping[str, str]) -> dict[str, str]:

@@ -13,21 +13,12 @@ from typing import Any
 
 import httpx
 
-from connectors.http import excerpt, is_read, retry_after
+from connectors import failures
+from connectors.http import excerpt
 from connectors.salesforce.ids import normalise_id
+from connectors.salesforce.spec import VENDOR
 from connectors.values import parse_json
-from core.errors import (
-    Conflict,
-    Duplicate,
-    ErrorType,
-    FieldValidation,
-    Internal,
-    NotFound,
-    Permission,
-    RecordFailure,
-    SyncError,
-    Transient,
-)
+from core.errors import ErrorType, RecordFailure, SyncError
 
 _VALIDATION = """
 REQUIRED_FIELD_MISSING STRING_TOO_LONG INVALID_EMAIL_ADDRESS FIELD_CUSTOM_VALIDATION_EXCEPTION
@@ -67,13 +58,6 @@ _BY_STATUS: dict[int, ErrorType] = {
     412: ErrorType.CONFLICT,
     420: ErrorType.TRANSIENT,
     429: ErrorType.RATE_LIMIT,
-}
-_ERRORS: dict[ErrorType, type[SyncError]] = {
-    ErrorType.FIELD_VALIDATION: FieldValidation,
-    ErrorType.NOT_FOUND: NotFound,
-    ErrorType.CONFLICT: Conflict,
-    ErrorType.DUPLICATE: Duplicate,
-    ErrorType.PERMISSION: Permission,
 }
 # Refusals of the caller, not of a row, though a row's call may get them.
 _OF_CONNECTION = frozenset({"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "FUNCTIONALITY_NOT_ENABLED"})
@@ -128,9 +112,7 @@ class Failure:
 
 def type_of_status(status: int) -> ErrorType:
     """Return the error type of a status whose body says nothing."""
-    if status >= 500:
-        return ErrorType.TRANSIENT
-    return _BY_STATUS.get(status, ErrorType.FIELD_VALIDATION)
+    return failures.type_of_status(status, _BY_STATUS)
 
 
 def failures_of(response: httpx.Response) -> list[Failure]:
@@ -170,23 +152,12 @@ def _matched_ids(row: Mapping[str, Any]) -> Sequence[str]:
 def to_error(response: httpx.Response) -> SyncError:
     """Return the error of a failed whole call, rate limits and expired sessions excepted.
 
-    A write whose reply is a server error may have been carried out.
+    A write whose reply is a server error, or has nothing to say, may have been carried out.
     """
-    failures = failures_of(response)
-    first = failures[0] if failures else None
+    told = failures_of(response)
+    first = told[0] if told else None
     status = response.status_code
     kind = first.type(status) if first else type_of_status(status)
-    message = f"Salesforce answered {status}: {excerpt(first.message if first else response.text) or 'no text'}"
+    message = f"{VENDOR} answered {status}: {excerpt(first.message if first else response.text) or 'no text'}"
     code = first.code if first else None
-    if kind is ErrorType.TRANSIENT:
-        unclear = not is_read(response.request) and (first is None or status >= 500)
-        return Transient(message, vendor_code=code, retry_after=retry_after(response.headers), outcome_unknown=unclear)
-    return _ERRORS.get(kind, Internal)(message, vendor_code=code)
-
-
-def unreadable(response: httpx.Response) -> Transient:
-    """Return the error of a success whose body makes no sense."""
-    return Transient(
-        f"Salesforce answered {response.status_code} with a body that cannot be read",
-        outcome_unknown=not is_read(response.request),
-    )
+    return failures.error_of(kind, message, response, code=code, carried_out=first is None or status >= 500)

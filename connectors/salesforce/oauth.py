@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 from joserfc import jwt
@@ -15,15 +16,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from connectors.auth import GrantDead
-from connectors.http import VendorClient, excerpt, origin
-from connectors.salesforce.errors import failures_of
-from connectors.salesforce.spec import TOKEN_PATH
-from connectors.values import parse_json
-from core.errors import FieldValidation, RateLimit, Transient
+from connectors.grants import TokenEndpoint, refresh_form, tokens_in
+from connectors.http import VendorClient, origin
+from connectors.salesforce.spec import TOKEN_PATH, VENDOR
+from core.errors import FieldValidation
 from core.ports import Credentials
 
 _ASSERTION_SECONDS = 180
-_DEAD = frozenset({"invalid_grant", "invalid_client", "invalid_client_id", "inactive_user", "inactive_org"})
+_ENDPOINT = TokenEndpoint(VENDOR)
 _VENDOR_HOSTS = (".salesforce.com", ".force.com", ".salesforce.mil", ".sfcrmproducts.cn")
 
 
@@ -47,22 +47,7 @@ async def exchange(http: VendorClient, credentials: Credentials) -> dict[str, st
     `organizationId`. Raises `GrantDead`, `Transient` or `RateLimit`.
     """
     values = credentials.values
-    form = _form(values)
-    renewing = form["grant_type"] == "refresh_token"
-    http.allow(token_url(values))
-    lost = False
-    try:
-        response = await http.post(token_url(values), data=form)
-    except Transient as error:
-        if not (renewing and error.outcome_unknown):
-            raise
-        # The answer may hold a refresh token that replaced ours. Nobody has it, so nothing more can be lost by
-        # asking again with ours: where the first call never arrived, this saves the grant.
-        lost = True
-        response = await http.post(token_url(values), data=form)
-    if response.is_success:
-        return tokens_of(response, values)
-    raise _refusal(response, lost)
+    return tokens_of(await _ENDPOINT.ask(http, token_url(values), _form(values)), values)
 
 
 def _form(values: Mapping[str, str]) -> dict[str, str]:
@@ -72,17 +57,10 @@ def _form(values: Mapping[str, str]) -> dict[str, str]:
             "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
             "assertion": _assertion(client_id, values),
         }
-    secret = {"client_secret": values["clientSecret"]} if values.get("clientSecret") else {}
-    if values.get("refreshToken"):
-        return {
-            "grant_type": "refresh_token",
-            "refresh_token": values["refreshToken"],
-            "client_id": client_id,
-            **secret,
-        }
-    if secret:
-        return {"grant_type": "client_credentials", "client_id": client_id, **secret}
-    raise GrantDead("the access token has expired, and the credentials hold nothing to get another one with")
+    if values.get("clientSecret") and not values.get("refreshToken"):
+        secret = values["clientSecret"]
+        return {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+    return refresh_form(VENDOR, values)
 
 
 def _assertion(client_id: str, values: Mapping[str, str]) -> str:
@@ -101,15 +79,9 @@ def _assertion(client_id: str, values: Mapping[str, str]) -> str:
         raise GrantDead("credentials.privateKey is not an RSA key in PEM form") from error
 
 
-def tokens_of(response: httpx.Response, values: Mapping[str, str]) -> dict[str, str]:
+def tokens_of(body: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
     """Return what a token answer is good for. Raises `GrantDead` for an instance that is not the vendor's."""
-    try:
-        body = parse_json(response.content)
-        tokens = {"accessToken": str(body["access_token"]), "instanceUrl": base_url(values)}
-    except (ValueError, KeyError, TypeError) as error:
-        raise Transient("Salesforce's token answer cannot be read") from error
-    if body.get("refresh_token"):
-        tokens["refreshToken"] = str(body["refresh_token"])
+    tokens = {**tokens_in(VENDOR, body), "instanceUrl": base_url(values)}
     if body.get("instance_url"):
         tokens["instanceUrl"] = trusted_instance(str(body["instance_url"]), values)
     identity = str(body.get("id") or "").rstrip("/").split("/")
@@ -129,17 +101,3 @@ def trusted_instance(instance_url: str, values: Mapping[str, str]) -> str:
     if given.scheme == "https" and given.host.endswith(_VENDOR_HOSTS):
         return instance_url.rstrip("/")
     raise GrantDead(f"the token answer names the instance {given.host}, which is not Salesforce's")
-
-
-def _refusal(response: httpx.Response, lost: bool) -> Exception:
-    failures = failures_of(response)
-    code = failures[0].code if failures else None
-    text = excerpt(failures[0].message if failures else response.text)
-    if response.status_code in (400, 401, 403) and code in _DEAD:
-        told = f"Salesforce refuses the grant: {text}"
-        return GrantDead(f"refresh outcome lost; {told}" if lost else told, code)
-    if response.status_code == 429:
-        return RateLimit(f"Salesforce limits logins: {text}", vendor_code=code, retry_after=10.0)
-    if response.status_code < 500 and code is not None:
-        return GrantDead(f"Salesforce refuses the login: {text}", code)
-    return Transient(f"Salesforce's token endpoint answered {response.status_code}", vendor_code=code)

@@ -43,7 +43,7 @@ class SalesforceReader:
         entity, wanted = request.entity, request.fields.get(request.entity, ())
         schema = await self._schemas.get(entity)
         me = await self._client.user_id()
-        position = Position.load(request.position)
+        position = Position.load(request.position) if request.position else None
         cursor = None if request.full or request.cursor is None else Cursor.load(request.cursor)
         if cursor is None:
             soql = _scan(entity, schema, wanted, position)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.describing import KeptSchemas
 from connectors.salesforce.client import SalesforceClient
 from connectors.salesforce.spec import API, facts_of
 from core.errors import Transient
 from core.records import Entity, Side
 from core.schema import EntitySchema, FieldSchema
 
-# A field that an admin adds shows up after this many seconds in a process that runs on.
-_KEEP_SECONDS = 600.0
 _TYPES = {
     "id": "id",
     "reference": "id",
@@ -66,40 +64,21 @@ class ObjectSchema:
         )
 
 
-class Schemas:
+class Schemas(KeptSchemas[ObjectSchema]):
     """Describes objects, each once in a while."""
 
     def __init__(self, client: SalesforceClient) -> None:
         """Take the client to ask with."""
+        super().__init__()
         self._client = client
-        self._kept: dict[Entity, tuple[float, ObjectSchema]] = {}
 
-    async def get(self, entity: Entity) -> ObjectSchema:
-        """Return an entity's object; asks the vendor when it is not known, or not lately."""
-        kept = self._kept.get(entity)
-        if kept is not None and time.monotonic() - kept[0] < _KEEP_SECONDS:
-            return kept[1]
-        return await self.ask(entity)
-
-    async def ask(self, entity: Entity) -> ObjectSchema:
-        """Return an entity's object as it is now."""
+    async def _describe(self, entity: Entity) -> ObjectSchema:
         body = await self._client.get(f"{API}/sobjects/{facts_of(entity).object_name}/describe")
         try:
             fields = [_field(row) for row in body["fields"] if row["type"] not in _UNUSABLE]
         except (KeyError, TypeError) as error:
             raise Transient("Salesforce's describe cannot be read") from error
-        found = ObjectSchema(entity, {field.name: field for field in fields})
-        self._kept[entity] = (time.monotonic(), found)
-        return found
-
-    def peek(self, entity: Entity) -> ObjectSchema | None:
-        """Return what was described before, without asking."""
-        kept = self._kept.get(entity)
-        return kept[1] if kept else None
-
-    def forget(self, entity: Entity) -> None:
-        """Ask again next time, because a field turned out to be gone."""
-        self._kept.pop(entity, None)
+        return ObjectSchema(entity, {field.name: field for field in fields})
 
 
 def _field(row: Mapping[str, Any]) -> SalesforceField:

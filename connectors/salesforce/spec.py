@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from connectors.external import facts_in
 from connectors.protocols import EntityFacts
-from core.errors import FieldValidation
 from core.records import Entity, OperationKind
 
+VENDOR = "Salesforce"
 API = "/services/data/v66.0"
 TOKEN_PATH = "/services/oauth2/token"
 USERINFO_PATH = "/services/oauth2/userinfo"
@@ -17,8 +18,6 @@ READ_ROWS = 2_000
 URI_BYTES = 15_000
 # Rows commit later than their stamp says; this far back other people's rows are read again (sheet 3.4).
 OVERLAP_SECONDS = 300
-# A target read longer ago than this is read again before a batch is written (design 3.3).
-STALE_SECONDS = 10.0
 
 # The smallest edition's allowance (sheet 5), corrected by the vendor's headers.
 LIMITS: dict[str, float] = {"requestsPerSecond": 50, "concurrent": 5}
@@ -50,7 +49,4 @@ FACTS: dict[Entity, EntityFacts] = {
 
 def facts_of(entity: Entity) -> EntityFacts:
     """Return the facts of an entity. Raises `FieldValidation` for one that Salesforce has not."""
-    try:
-        return FACTS[entity]
-    except KeyError:
-        raise FieldValidation(f"Salesforce has no {entity.value}; it has {', '.join(FACTS)}") from None
+    return facts_in(FACTS, VENDOR, entity)

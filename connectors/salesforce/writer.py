@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from email.utils import format_datetime
 from typing import Any
 
 import httpx
 
+from connectors import writing
+from connectors.failures import json_in, unreadable
 from connectors.protocols import Current, WriteRequest, WriteResult, WriteStatus
 from connectors.salesforce.client import SalesforceClient
-from connectors.salesforce.errors import Failure, failure_of, failures_of, to_error, unreadable
+from connectors.salesforce.errors import Failure, failure_of, failures_of, to_error
 from connectors.salesforce.ids import normalise_id
-from connectors.salesforce.spec import API, WRITE_ROWS, facts_of
-from connectors.values import json_text, parse_json
+from connectors.salesforce.spec import API, VENDOR, WRITE_ROWS, facts_of
+from connectors.values import json_text
+from connectors.writing import done, in_order, parts, retry
 from core.errors import ErrorType, RecordFailure
 from core.records import Operation, OperationKind
 from core.values import Value
@@ -38,28 +41,27 @@ def plan(operations: Sequence[Operation], current: Mapping[int, Current]) -> lis
     requests = []
     for kind in OperationKind:
         chosen = sorted((one for one in operations if one.kind is kind), key=_place)
-        requests += [_request(kind, part, current) for part in _parts(chosen)]
+        requests += [_request(kind, part, current) for part in parts(chosen, WRITE_ROWS)]
     return requests
 
 
 async def send(client: SalesforceClient, request: WriteRequest, operations: Sequence[Operation]) -> list[WriteResult]:
     """Send one stored request. Row results are matched by place, which the vendor promises, and counted."""
-    by_id = {operation.id: operation for operation in operations}
-    ordered = [by_id[one] for one in request.operation_ids]
+    chosen = in_order(request, operations)
     single = not request.path.startswith(_COLLECTIONS)
     response = await client.request(
         request.method,
         request.path,
         request.body or None,
         headers=request.headers,
-        accept=_ROW_STATUSES if single or len(ordered) == 1 else frozenset({400}),
+        accept=_ROW_STATUSES if single or len(chosen) == 1 else frozenset({400}),
     )
     if single or not response.is_success:
-        return _whole(response, request, ordered)
+        return _whole(response, request, chosen)
     rows = _rows(response)
-    if len(rows) != len(ordered):
-        raise unreadable(response)
-    return [row_result(operation, row) for operation, row in zip(ordered, rows, strict=True)]
+    if len(rows) != len(chosen):
+        raise unreadable(VENDOR, response)
+    return [row_result(operation, row) for operation, row in zip(chosen, rows, strict=True)]
 
 
 def row_result(operation: Operation, row: Mapping[str, Any]) -> WriteResult:
@@ -75,35 +77,16 @@ def refusal(operation: Operation, failure: Failure) -> WriteResult:
     """Return the outcome of a row that Salesforce refused."""
     told = failure.record_failure()
     held = failure.duplicate_of()
-    marker = facts_of(operation.entity).marker
-    if operation.kind is OperationKind.CREATE and held and held[0] == marker:
-        return WriteResult(operation.id, WriteStatus.EXISTS, target_id=held[1], failure=told)
-    if told.type is ErrorType.TRANSIENT:
-        return WriteResult(operation.id, WriteStatus.RETRY, failure=told)
-    if told.type is ErrorType.NOT_FOUND and operation.target_id is not None:
-        if operation.kind is OperationKind.ARCHIVE and failure.code == "ENTITY_IS_DELETED":
-            return WriteResult(operation.id, WriteStatus.DONE, target_id=operation.target_id)
-        return WriteResult(operation.id, WriteStatus.NOT_FOUND, target_id=operation.target_id, failure=told)
-    return WriteResult(operation.id, WriteStatus.REJECTED, target_id=operation.target_id, failure=told)
+    if operation.kind is OperationKind.CREATE and held and held[0] == facts_of(operation.entity).marker:
+        return writing.refusal(operation, told, holder=held[1])
+    if operation.kind is OperationKind.ARCHIVE and failure.code == "ENTITY_IS_DELETED":
+        return WriteResult(operation.id, WriteStatus.DONE, target_id=operation.target_id)
+    return writing.refusal(operation, told)
 
 
 def _place(operation: Operation) -> tuple[str, str, int]:
     """Children of one parent side by side, so that no two requests fight for its lock (sheet 4.3, 5)."""
     return operation.parent_id or "", operation.target_id or operation.source_id, operation.id
-
-
-def _parts(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    part: list[Operation] = []
-    held: set[tuple[str, str]] = set()
-    for operation in operations:
-        row = (operation.entity.value, operation.target_id or operation.source_id)
-        if len(part) == WRITE_ROWS or row in held or (part and part[0].entity is not operation.entity):
-            yield part
-            part, held = [], set()
-        part.append(operation)
-        held.add(row)
-    if part:
-        yield part
 
 
 def _request(kind: OperationKind, part: Sequence[Operation], current: Mapping[int, Current]) -> WriteRequest:
@@ -145,33 +128,28 @@ def _row(operation: Operation) -> dict[str, Value]:
 
 
 def _rows(response: httpx.Response) -> list[dict[str, Any]]:
-    try:
-        body = parse_json(response.content)
-    except ValueError as error:
-        raise unreadable(response) from error
+    body = json_in(VENDOR, response)
     if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
-        raise unreadable(response)
+        raise unreadable(VENDOR, response)
     return body
 
 
-def _whole(response: httpx.Response, request: WriteRequest, ordered: Sequence[Operation]) -> list[WriteResult]:
+def _whole(response: httpx.Response, request: WriteRequest, chosen: Sequence[Operation]) -> list[WriteResult]:
     """The outcome of a call that stands or falls as one."""
     if response.is_success:
-        return [WriteResult(one.id, WriteStatus.DONE, target_id=one.target_id) for one in ordered]
+        return done(chosen)
     failures = failures_of(response)
     failure = failures[0] if failures else Failure("", f"Salesforce answered {response.status_code}")
     if response.status_code == 412:
         moved = RecordFailure(ErrorType.CONFLICT, "the record was changed meanwhile", vendor_code="412")
-        return [WriteResult(one.id, WriteStatus.MOVED, target_id=one.target_id, failure=moved) for one in ordered]
-    guilty = unreadable_row(request.body, failure) if len(ordered) > 1 else None
-    if guilty is None and len(ordered) > 1:
+        return [WriteResult(one.id, WriteStatus.MOVED, target_id=one.target_id, failure=moved) for one in chosen]
+    guilty = unreadable_row(request.body, failure) if len(chosen) > 1 else None
+    if guilty is None and len(chosen) > 1:
         # Nothing tells which row it was: whoever sent them finds it by sending fewer.
         raise to_error(response)
     return [
-        refusal(one, failure)
-        if guilty is None or place == guilty
-        else WriteResult(one.id, WriteStatus.RETRY, target_id=one.target_id, failure=failure.record_failure())
-        for place, one in enumerate(ordered)
+        refusal(one, failure) if guilty is None or place == guilty else retry(one, failure.record_failure())
+        for place, one in enumerate(chosen)
     ]
 
 

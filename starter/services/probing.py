@@ -151,6 +151,11 @@ class _Nothing:
     async def acquire(self, calls: int = 1) -> None:
         """Grant."""
 
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Grant."""
+        yield
+
     async def report(self, *, used: int | None = None, allowed: int | None = None) -> None:
         """The stored budget learns it from the next call."""
 

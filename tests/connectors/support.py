@@ -69,6 +69,10 @@ class MemoryBudget:
             raise RateLimit("the budget is spent", retry_after=1.0)
         self.acquired += calls
 
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        yield
+
     async def report(self, *, used: int | None = None, allowed: int | None = None) -> None:
         self.reports.append((used, allowed))
 

@@ -15,7 +15,7 @@ from connectors.http import Backoff, VendorClient, excerpt, retry_after
 from connectors.registry import PROVIDERS, provider_spec
 from core.errors import FieldValidation, Internal, Transient
 from core.records import Entity
-from tests.connectors.support import MemoryBudget
+from tests.connectors.support import MemoryBudget, eventually
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
 
@@ -128,3 +128,31 @@ def test_the_templates_cover_the_providers_entities() -> None:
     assert set(spec.templates()) == set(spec.match_rules()) == set(spec.entities)
     names = {str(one["externalField"]) for one in spec.templates()[Entity.SUBSCRIPTIONS]}
     assert names == {"Name", "StageName", "CloseDate", "Amount"}
+
+
+async def test_no_more_calls_are_in_flight_than_the_connection_may_have() -> None:
+    class Counting(MemoryBudget):
+        def __init__(self, most: int) -> None:
+            super().__init__()
+            self.slots = asyncio.Semaphore(most)
+            self.held = 0
+
+        @asynccontextmanager
+        async def slot(self) -> AsyncIterator[None]:
+            async with self.slots:
+                self.held += 1
+                yield
+
+    async with listening(None) as (url, requests):
+        budget = Counting(2)
+        async with VendorClient(budget, url) as client:
+            calls = [asyncio.create_task(client.get(url)) for _ in range(5)]
+            await eventually(lambda: settled(len(requests) == 2))
+            assert (budget.held, budget.acquired) == (2, 2), "the others wait, and have not drawn from the budget yet"
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def settled(done: bool) -> bool:
+    return done

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-import httpx
 import pytest
 
 from connectors.auth import GrantDead
@@ -222,8 +221,8 @@ async def test_an_instance_url_that_cannot_be_one_is_refused_by_name(url: str) -
 
 def test_a_token_never_goes_to_a_host_that_a_token_answer_made_up() -> None:
     values = {"instanceUrl": "https://acme.my.salesforce.com"}
-    moved = httpx.Response(200, json={"access_token": "t", "instance_url": "https://acme2.my.salesforce.com"})
+    moved = {"access_token": "t", "instance_url": "https://acme2.my.salesforce.com"}
     assert tokens_of(moved, values)["instanceUrl"] == "https://acme2.my.salesforce.com"
-    led_away = httpx.Response(200, json={"access_token": "t", "instance_url": "https://salesforce.com.example"})
+    led_away = {"access_token": "t", "instance_url": "https://salesforce.com.example"}
     with pytest.raises(GrantDead):
         tokens_of(led_away, values)
