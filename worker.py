@@ -27,6 +27,7 @@ from runtime.wiring import Services, open_services, seed_alguna
 from workflows.conflict_resolution import ConflictResolution
 from workflows.entity_sync import EntitySync
 from workflows.integration_sync import IntegrationSync
+from workflows.polling import Polling
 from workflows.webhook_delivery import WebhookDelivery
 
 log = structlog.get_logger(__name__)
@@ -68,7 +69,7 @@ def make_worker(client: Client, engine: Engine) -> Worker:
     return Worker(
         client,
         task_queue=engine.options.task_queue,
-        workflows=[IntegrationSync, EntitySync, ConflictResolution, WebhookDelivery],
+        workflows=[IntegrationSync, EntitySync, ConflictResolution, WebhookDelivery, Polling],
         activities=[
             steps.fetch,
             steps.match,
@@ -81,6 +82,7 @@ def make_worker(client: Client, engine: Engine) -> Worker:
             steps.apply_resolution,
             steps.conflict_status,
             steps.deliver_webhook,
+            steps.poll,
         ],
         interceptors=[FailureInterceptor(engine)],
         max_concurrent_activities=20,

@@ -144,6 +144,19 @@ class DeliveryRef(BaseModel, frozen=True):
     delivery_id: str
 
 
+class PollRef(BaseModel, frozen=True):
+    """The looks between schedules of one integration."""
+
+    integration_id: str
+    provider: str
+
+
+class PollResult(BaseModel, frozen=True):
+    """After how many seconds the next look is due; None when none is wanted any more."""
+
+    seconds: float | None
+
+
 class ConflictStatus(BaseModel, frozen=True):
     """Where a conflict stands in the store."""
 

@@ -33,6 +33,7 @@ from store.connections import ALGUNA, Connections
 from store.database import Database
 from store.rehearsal import shadow_of
 from store.scope import Scope
+from store.tables.connections import Integration
 from store.tables.runs import Run
 from store.tokens import dead_connection
 from store.types import utc_now
@@ -197,10 +198,7 @@ class Engine:
         if known.config_version != version:
             version = known.config_version
             config = await self._config_at(ref.integration_id, version)
-        sides = {
-            Side.ALGUNA: await self.connector(ALGUNA, ALGUNA, integration.id),
-            Side.EXTERNAL: await self.connector(integration.provider, integration.id, integration.id),
-        }
+        sides = await self._sides(integration)
         if ref.dry_run:
             sides = {side: RehearsedConnector(connector, self.db) for side, connector in sides.items()}
         context = await self._context(ref, integration.provider, sides, version, config)
@@ -213,6 +211,19 @@ class Engine:
         revived = frozenset(known.revived or ())
         context = _without(context, back - revived)
         return replace(context, full=known.mode == Mode.FULL.value, revived=revived)
+
+    async def outlook(
+        self, integration: Integration, entity: Entity, version: int, config: IntegrationConfig
+    ) -> PassContext:
+        """The context of an entity outside of any pass: to look at what its sides show, never to write."""
+        ref = PassRef(pass_id="", integration_id=integration.id, entity=entity, mode=Mode.INBOX)
+        return await self._context(ref, integration.provider, await self._sides(integration), version, config)
+
+    async def _sides(self, integration: Integration) -> dict[Side, Connector]:
+        return {
+            Side.ALGUNA: await self.connector(ALGUNA, ALGUNA, integration.id),
+            Side.EXTERNAL: await self.connector(integration.provider, integration.id, integration.id),
+        }
 
     @asynccontextmanager
     async def turn(self, context: PassContext) -> AsyncIterator[AsyncSession]:

@@ -100,7 +100,7 @@ async def take_in(
             skipped.append(record.id)
             continue
         seen = known.get(record.id)
-        if not force and (record.deleted or _is_settled(context, seen, record)):
+        if not force and (record.deleted or is_settled(context, seen, record)):
             skipped.append(record.id)
             continue
         staged.append((record, None))
@@ -199,7 +199,8 @@ async def _forget(
     return await conflicts.close(session, context.scope, "match", [f"{side}:{one}" for one in gone], "closed")
 
 
-def _is_settled(context: PassContext, seen: tuple[str, int, str] | None, record: Record) -> bool:
+def is_settled(context: PassContext, seen: tuple[str, int, str] | None, record: Record) -> bool:
+    """Whether an unlinked record is as it was when it last ended, under the same configuration."""
     return seen is not None and seen[:2] == (staging.digest(record), context.config_version)
 
 

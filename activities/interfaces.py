@@ -16,6 +16,8 @@ from activities.contracts import (
     PassEnd,
     PassRef,
     PassRequest,
+    PollRef,
+    PollResult,
     RunEnd,
     RunPlan,
     RunRequest,
@@ -91,3 +93,12 @@ class DeliverySteps(ABC):
     @abstractmethod
     async def deliver_webhook(self, delivery: DeliveryRef) -> str:
         """Make one attempt; return how the delivery ended, or fail until its next delay."""
+
+
+class PollSteps(ABC):
+    """What the looks between schedules need."""
+
+    @activity.defn(name="poll")
+    @abstractmethod
+    async def poll(self, poll_of: PollRef) -> PollResult:
+        """Look for what no event tells; put it into the inboxes and tell the writers."""

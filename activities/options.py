@@ -52,6 +52,15 @@ BOOKKEEPING: CallOptions = {
 }
 
 
+def poll_options() -> CallOptions:
+    """The options of a look: it stops by itself after a slice of reading; the next goes on where it stood."""
+    return {
+        "start_to_close_timeout": timedelta(minutes=3),
+        "heartbeat_timeout": timedelta(seconds=30),
+        "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=5)),
+    }
+
+
 DELIVERY: CallOptions = {
     # One call of at most 15 seconds. Each failure brings its own delay; a worker that dies costs a minute.
     "start_to_close_timeout": timedelta(seconds=60),

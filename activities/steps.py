@@ -20,6 +20,8 @@ from activities.contracts import (
     PassEnd,
     PassRef,
     PassRequest,
+    PollRef,
+    PollResult,
     RunEnd,
     RunPlan,
     RunRequest,
@@ -27,9 +29,10 @@ from activities.contracts import (
 from activities.deletions import judge_deletions
 from activities.engine import Engine
 from activities.fetch import fetch
-from activities.interfaces import ConflictSteps, DeliverySteps, RunSteps, SyncSteps
+from activities.interfaces import ConflictSteps, DeliverySteps, PollSteps, RunSteps, SyncSteps
 from activities.match import match
 from activities.options import search_attributes
+from activities.polling import poll
 from activities.transform import transform
 from activities.webhooks import deliver, start_deliveries, tell_of_end
 from activities.write import write
@@ -47,7 +50,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
+class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps, PollSteps):
     """All activities of External Sync on one engine."""
 
     def __init__(self, engine: Engine) -> None:
@@ -213,6 +216,11 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps):
     async def deliver_webhook(self, delivery: DeliveryRef) -> str:
         """See `DeliverySteps.deliver_webhook`."""
         return await deliver(self._engine, delivery)
+
+    @activity.defn(name="poll")
+    async def poll(self, poll_of: PollRef) -> PollResult:
+        """See `PollSteps.poll`."""
+        return PollResult(seconds=await poll(self._engine, poll_of.integration_id))
 
     @activity.defn(name="conflict_status")
     async def conflict_status(self, conflict: ConflictRef) -> ConflictStatus:

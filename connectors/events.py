@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from core.records import Entity
 
@@ -75,3 +75,10 @@ class EventReceiver(Protocol):
     def answer(self, delivery: Delivery, secret: str) -> Answer:
         """What to answer to a checked delivery."""
         ...
+
+
+@runtime_checkable
+class TellsOfSome(Protocol):
+    """A receiver that tells of some kinds of records only. Others are looked for between schedules."""
+
+    tells_of: frozenset[Entity]

@@ -230,6 +230,18 @@ class KnowsNewParents(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsNewest(Protocol):
+    """A connector of a system that tells of changes neither by events nor by time, but lists the newest first."""
+
+    async def newest(self, entity: Entity, fields: Mapping[Entity, Collection[str]]) -> Sequence[Record]:
+        """Return the records that were created last, and of those that come along with them; one call.
+
+        Empty for an entity whose changes a fetch finds without a scan.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectorContext:
     """What a connector is given: its connection and the shared services. No connector reaches further.

@@ -6,7 +6,7 @@ sync-config call, `IntegrationConfig` what is stored and versioned: the same wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -130,13 +130,40 @@ class DeleteGuardSetting(_Model):
     at_least: int = Field(default=10, ge=1)
 
 
+POLL_SECONDS = 60.0
+"""How often real-time sync looks for what no event tells, unless `pollSeconds` says otherwise."""
+
+
 class Realtime(_Model):
-    """Whether changes are looked for between schedules, for which entities (None: all), and how eagerly."""
+    """Whether changes are looked for between schedules, for which entities (None: all), and how eagerly.
+
+    `poll_seconds` is how often we look for what no event tells (None: once a minute, 0: never).
+    """
 
     enabled: bool = False
     entities: list[Entity] | None = None
     coalesce_seconds: float = Field(default=2, ge=0, le=3600)
-    poll_seconds: float | None = Field(default=None, ge=5, le=86400)
+    poll_seconds: float | None = Field(default=None, ge=0, le=86400)
+
+    @field_validator("poll_seconds")
+    @classmethod
+    def _not_too_often(cls, value: float | None) -> float | None:
+        if value is not None and 0 < value < 5:
+            raise ValueError("between looks there are at least 5 seconds; 0 switches them off")
+        return value
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two looks; 0: none."""
+        if not self.enabled:
+            return 0.0
+        return POLL_SECONDS if self.poll_seconds is None else self.poll_seconds
+
+    def covers(self, configured: Sequence[Entity]) -> list[Entity]:
+        """Which of the configured entities are synced in real time."""
+        if not self.enabled:
+            return []
+        return [one for one in configured if self.entities is None or one in self.entities]
 
 
 class ItemMap(_Model):

@@ -10,6 +10,7 @@ INTEGRATION_SYNC = "IntegrationSync"
 ENTITY_SYNC = "EntitySync"
 CONFLICT_RESOLUTION = "ConflictResolution"
 WEBHOOK_DELIVERY = "WebhookDelivery"
+POLLING = "Polling"
 
 PASS_REQUESTED = "pass_requested"
 PASS_FINISHED = "pass_finished"
@@ -53,3 +54,8 @@ def workflow_url(ui_url: str, namespace: str, workflow_id: str) -> str:
 def schedule_id(integration_id: str) -> str:
     """The id of an integration's Temporal Schedule."""
     return f"schedule/{integration_id}"
+
+
+def polling_id(integration_id: str) -> str:
+    """The id of the looks between an integration's schedules."""
+    return f"poll/{integration_id}"

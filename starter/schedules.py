@@ -26,6 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import RunRequest
 from core import names
 from starter.labels import search_attributes
+from starter.polls import keep_looking
 
 JITTER = timedelta(seconds=5)
 """Scatters integrations that share a cron expression."""
@@ -47,8 +48,11 @@ class Schedules:
     async def apply(self, integration_id: str, provider: str, config: Mapping[str, Any], *, paused: bool) -> None:
         """Make the Schedule say what a stored configuration says; applying it again changes nothing.
 
-        `config` is the stored document: `schedule` None deletes, `enabled` false or `paused` rests.
+        `config` is the stored document: `schedule` None deletes, `enabled` false or `paused` rests. The looks between
+        schedules are started or woken, too.
         """
+        if not paused:
+            await keep_looking(self._client, self._task_queue, integration_id, provider, config)
         if config["schedule"] is None:
             await self.delete(integration_id)
             return

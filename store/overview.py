@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from core.records import Side
-from store import circuits
+from store import circuits, polls
 from store.deletions import Verdict
 from store.kinship import count_awaiting
 from store.links import decode_base
@@ -52,6 +52,7 @@ class EntityOverview:
     held: int
     resting_fields: list[str]
     cursors: dict[Side, Cursor]
+    polled: dict[Side, datetime]
 
 
 async def entity_overview(session: AsyncSession, scope: Scope) -> EntityOverview:
@@ -74,6 +75,7 @@ async def entity_overview(session: AsyncSession, scope: Scope) -> EntityOverview
         held=await _count(session, Link, scope.covers(LINKS), active, LINKS.c.verdict == Verdict.HELD.value),
         resting_fields=await resting_fields(session, scope),
         cursors={Side(row.side): row for row in cursors},
+        polled=await polls.completed(session, scope),
     )
 
 

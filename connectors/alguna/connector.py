@@ -60,6 +60,10 @@ class AlgunaConnector:
         """
         return await self._reader.fetch(request)
 
+    async def newest(self, entity: Entity, fields: Mapping[Entity, Collection[str]]) -> Sequence[Record]:
+        """Return the 100 newest customers, or their contacts; no event tells of them (sheet 2.11)."""
+        return await self._reader.newest(entity, fields)
+
     async def read(self, entity: Entity, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
         """Read records by id, one call each (contacts: one for each customer)."""
         return await self._reader.read(entity, ids, fields)

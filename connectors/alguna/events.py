@@ -27,6 +27,7 @@ class AlgunaEvents:
     """See `connectors.events.EventReceiver`. One organisation, so one URL."""
 
     token_in_path = False
+    tells_of = frozenset(_KINDS.values())
 
     def account_ids(self, delivery: Delivery) -> Sequence[str]:
         """None: there is one Alguna organisation."""

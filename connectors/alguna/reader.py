@@ -7,7 +7,7 @@ A scan makes exactly one call per 100 customers, and their contacts come with it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -54,6 +54,13 @@ class AlgunaReader:
         if request.entity is Entity.SUBSCRIPTIONS:
             return await self._subscriptions(request)
         return await self._customers(request)
+
+    async def newest(self, entity: Entity, fields: Mapping[Entity, Collection[str]]) -> list[Record]:
+        """Return the newest page of customers with their contacts, as far as they are asked for."""
+        if entity is Entity.SUBSCRIPTIONS:
+            return []
+        page = await self._client.read(_customer_page(0, "desc"))
+        return await self._records(page.data or [], fields.get(Entity.ACCOUNTS), fields.get(Entity.CONTACTS))
 
     async def customer(self, customer_id: str) -> CustomerResponse | None:
         """Return a customer by its own id; None where there is none."""
@@ -130,11 +137,7 @@ class AlgunaReader:
         offset = int(place.get("offset", 0))
         page = await self._client.read(_customer_page(offset))
         customers = list({one.id: one for one in page.data or []}.values())
-        records = await self._account_records(customers, accounts) if accounts is not None else []
-        contacts = request.fields.get(Entity.CONTACTS)
-        if contacts is not None:
-            await self._note_owners(customers)
-            records += [record for one in customers for record in contact_records(one, contacts)]
+        records = await self._records(customers, accounts, request.fields.get(Entity.CONTACTS))
         if _is_last(page, offset):
             return Page(records, None, iso(datetime.now(UTC)), complete_scan=True)
         place = {"step": "customers", "offset": offset + PAGE_ROWS}
@@ -157,6 +160,19 @@ class AlgunaReader:
             return Page(records, None, newest, complete_scan=everything)
         place = {"offset": offset + PAGE_ROWS, "newest": newest}
         return Page(records, json.dumps(place), None, complete_scan=everything)
+
+    async def _records(
+        self,
+        customers: Sequence[CustomerResponse],
+        accounts: Collection[str] | None,
+        contacts: Collection[str] | None,
+    ) -> list[Record]:
+        """The customers and their contacts with these fields, each where they are wanted."""
+        records = await self._account_records(customers, accounts) if accounts is not None else []
+        if contacts is not None:
+            await self._note_owners(customers)
+            records += [record for one in customers for record in contact_records(one, contacts)]
+        return records
 
     async def _account_records(self, customers: Sequence[CustomerResponse], fields: Collection[str]) -> list[Record]:
         mrr = await self._revenue.customers([one.id for one in customers]) if "mrr" in fields else {}
@@ -221,8 +237,8 @@ def _bound(function: Callable[[str], Any], value: str) -> Callable[[], Any]:
     return lambda: function(value)
 
 
-def _customer_page(offset: int) -> Callable[[AsyncAlguna], Any]:
-    return lambda sdk: sdk.customers.list(limit=PAGE_ROWS, offset=offset, sort="created_at:asc")
+def _customer_page(offset: int, order: str = "asc") -> Callable[[AsyncAlguna], Any]:
+    return lambda sdk: sdk.customers.list(limit=PAGE_ROWS, offset=offset, sort=f"created_at:{order}")
 
 
 def _is_last(page: CustomerListResponse | Any, offset: int) -> bool:

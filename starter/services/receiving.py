@@ -109,10 +109,9 @@ async def _eager(backend: Backend, integration: Integration) -> dict[Entity, flo
     """The entities that an integration syncs in real time, with the seconds to wait for further events."""
     stored = await backend.configs.current(integration.id)
     config = IntegrationConfig.model_validate(stored[1]) if stored else None
-    if config is None or not config.enabled or not config.realtime.enabled:
+    if config is None or not config.enabled:
         return {}
-    wanted = config.realtime.entities if config.realtime.entities is not None else config.entities
-    return {entity: config.realtime.coalesce_seconds for entity in wanted if entity in config.entities}
+    return dict.fromkeys(config.realtime.covers(config.entities), config.realtime.coalesce_seconds)
 
 
 async def _nudge(backend: Backend, integration: Integration, scope: Scope, number: int, seconds: float) -> None:

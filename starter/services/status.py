@@ -99,7 +99,7 @@ async def _budget(backend: Backend, connection_id: str) -> JsonObject | None:
 
 
 def _entity(one: EntityOverview) -> JsonObject:
-    moved = [cursor.moved_at for cursor in one.cursors.values()]
+    moved = [max(cursor.moved_at, one.polled.get(side, cursor.moved_at)) for side, cursor in one.cursors.items()]
     return {
         "linked": one.linked,
         "pending": one.pending,
@@ -114,7 +114,8 @@ def _entity(one: EntityOverview) -> JsonObject:
         },
         "heldDeletions": one.held,
         "restingFields": one.resting_fields,
-        # Seconds since the side that was read longest ago was read to its end; None before both were.
+        # Seconds since the side that was read longest ago was read to its end, by a pass or by a look between
+        # schedules; None before both were.
         "maxLag": round((utc_now() - min(moved)).total_seconds(), 3) if len(moved) == len(Side) else None,
         "cursors": {side.value: one.cursors[side].cursor if side in one.cursors else None for side in Side},
     }

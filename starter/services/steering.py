@@ -47,8 +47,9 @@ async def start_run(backend: Backend, integration: Integration, run: Run) -> Non
 
 
 async def signal_entities(backend: Backend, integration_id: str, signal: str) -> None:
-    """Signal every entity's writer that runs; those that do not run have nothing to be told."""
-    await asyncio.gather(*(_signal(backend, names.entity_sync_id(integration_id, entity), signal) for entity in Entity))
+    """Signal every entity's writer that runs, and wake the looks; those that do not run have nothing to be told."""
+    writers = [_signal(backend, names.entity_sync_id(integration_id, entity), signal) for entity in Entity]
+    await asyncio.gather(*writers, _signal(backend, names.polling_id(integration_id), names.WAKE))
 
 
 async def _signal(backend: Backend, workflow_id: str, signal: str) -> None:

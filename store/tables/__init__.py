@@ -11,6 +11,6 @@ SQLModel.metadata.naming_convention = {
     "pk": "%(table_name)s_pkey",
 }
 
-from store.tables import access, circuits, configs, connections, rehearsals, runs, schemas, sync, webhooks  # noqa: E402
+from store.tables import access, circuits, configs, connections, polls, rehearsals, runs, schemas, sync, webhooks  # noqa: E402
 
-__all__ = ["access", "circuits", "configs", "connections", "rehearsals", "runs", "schemas", "sync", "webhooks"]
+__all__ = ["access", "circuits", "configs", "connections", "polls", "rehearsals", "runs", "schemas", "sync", "webhooks"]
