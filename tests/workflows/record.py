@@ -7,19 +7,16 @@ Everything is real but the customers: Temporal, worker, store, sandboxes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import func, select
 from sqlmodel import col
-from temporalio.client import Client, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 import workflows.conflict_resolution
@@ -30,45 +27,13 @@ from core.records import Entity
 from runtime.dev_server import dev_server
 from store.tables.runs import ConflictRow
 from tests.engine.test_waiting import MANUAL, decide, one_conflict, until
-from tests.engine.world import INTEGRATION, Sandboxes, World, make_world
+from tests.engine.world import INTEGRATION, World
 from tests.ports import free_port
 from tests.workflows.conftest import SHORT_HISTORIES
-from tests.workflows.histories import save, words
+from tests.workflows.record_service import deliveries, looks, stopped
+from tests.workflows.recording import Handle, ended, is_open, keep, recorded_world, slow, writer
 from worker import make_engine
 from workflows.conflict_resolution import ConflictResolution
-
-SEEDED = 60
-"""Accounts in Alguna: three chunks of twenty."""
-
-Handle = WorkflowHandle[Any, Any]
-
-
-def writer(world: World) -> Handle:
-    """The newest run of the accounts' writer."""
-    return world.client.get_workflow_handle(names.entity_sync_id(INTEGRATION, Entity.ACCOUNTS))
-
-
-async def keep(name: str, handle: Handle, secrets: set[str]) -> None:
-    """Save a history. Raises RuntimeError when it holds a secret."""
-    path = save(name, await handle.fetch_history())
-    text = words(path.read_text())
-    if any(secret in text for secret in secrets):
-        path.unlink()
-        raise RuntimeError(f"{name} holds a secret")
-    print(f"{path.name}: {path.stat().st_size // 1024} KiB")
-
-
-async def ended(handle: Handle) -> None:
-    """Wait until a workflow and the accounts' writer have ended."""
-    async with asyncio.timeout(60):
-        with contextlib.suppress(Exception):
-            await handle.result()
-
-
-async def slow(world: World, system: str, path: str) -> None:
-    """Let a system take its time, so that something can happen meanwhile."""
-    fault = {"match": {"path": path}, "fault": "slow", "retryAfter": 1}
-    await world.boxes.control(system, "POST", "faults", fault)
 
 
 async def runs(world: World, secrets: set[str]) -> None:
@@ -105,13 +70,7 @@ async def runs(world: World, secrets: set[str]) -> None:
 
 async def asks(world: World, handle: Handle) -> bool:
     """Whether a run waits for its pass."""
-    return str(await handle.query("progress")).startswith("waiting for") and await _is_open(writer(world))
-
-
-async def _is_open(handle: Handle) -> bool:
-    with contextlib.suppress(Exception):
-        return (await handle.describe()).close_time is None
-    return False
+    return str(await handle.query("progress")).startswith("waiting for") and await is_open(writer(world))
 
 
 async def auth_pause(world: World, secrets: set[str]) -> None:
@@ -249,32 +208,12 @@ async def continued(world: World, secrets: set[str]) -> None:
     """The writer continues as new with a request in its inbox, which the next run serves."""
     async with world.worker():
         first = await world.start()
-        await until(lambda: _is_open(writer(world)))
+        await until(lambda: is_open(writer(world)))
         run_id = (await writer(world).describe()).run_id
         second = await world.start(Mode.FULL)
         await asyncio.gather(first.result(), second.result())
         older = world.client.get_workflow_handle(writer(world).id, run_id=run_id)
         await keep("entity-continued-as-new", older, secrets)
-
-
-@contextlib.asynccontextmanager
-async def recorded_world(address: str) -> AsyncIterator[tuple[World, set[str]]]:
-    """A seeded and configured world, and the secrets of its connections."""
-    boxes = Sandboxes()
-    await boxes.start()
-    with tempfile.TemporaryDirectory() as folder:
-        world = await make_world(Path(folder), address, boxes, heartbeat_seconds=30, chunk_size=20)
-        # The sticky queue's name is made of it.
-        world.client = await Client.connect(address, data_converter=pydantic_data_converter, identity="worker")
-        await boxes.seed("alguna", "accounts", SEEDED)
-        await world.configure("accounts")
-        secrets = set[str]()
-        for connection in ("alguna", INTEGRATION):
-            values = (await world.services.connections.load(connection)).values
-            secrets |= {value for key, value in values.items() if not key.endswith("Url") and key != "expiresAt"}
-        yield world, secrets
-        await world.services.close()
-    await boxes.stop()
 
 
 async def main() -> None:
@@ -285,6 +224,9 @@ async def main() -> None:
         (failed_pass, {}),
         (conflicts, {}),
         (continued, SHORT_HISTORIES),
+        (stopped, {}),
+        (looks, {}),
+        (deliveries, {}),
     ]
     wanted = sys.argv[1:]
     for scenario, config in scenarios:

@@ -15,10 +15,12 @@ from activities.contracts import ChunkRef
 from core import names
 from tests.engine.world import Sandboxes
 from tests.workflows.histories import FOLDER, load, saved, words
-from tests.workflows.record import SEEDED
+from tests.workflows.recording import SEEDED
 from workflows.conflict_resolution import ConflictResolution
 from workflows.entity_sync import EntitySync, Inbox
 from workflows.integration_sync import IntegrationSync
+from workflows.polling import Polling
+from workflows.webhook_delivery import WebhookDelivery
 
 STATES = {
     "integration-completed",
@@ -34,12 +36,21 @@ STATES = {
     "conflict-resolved",
     "conflict-closed-by-itself",
     "conflict-reminded",
+    "entity-canceled",
+    "entity-paused",
+    "entity-dry-run",
+    "integration-dry-run",
+    "looks-waiting",
+    "looks-failed",
+    "looks-ended",
+    "delivery-delivered",
+    "delivery-failed",
 }
 
 
 def replayer(*workflows: type) -> Replayer:
     """A replayer of our workflows, or of others in their place."""
-    chosen = workflows or (IntegrationSync, EntitySync, ConflictResolution)
+    chosen = workflows or (IntegrationSync, EntitySync, ConflictResolution, Polling, WebhookDelivery)
     return Replayer(workflows=chosen, data_converter=pydantic_data_converter)
 
 
