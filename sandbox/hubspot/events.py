@@ -5,8 +5,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -30,22 +29,12 @@ class Events:
         self._portal_id = portal_id
         self._app_id = app_id
         self._count = 0
-        self._muted = False
-
-    @contextmanager
-    def muted(self) -> Iterator[None]:
-        """No events for what changes inside."""
-        self._muted = True
-        try:
-            yield
-        finally:
-            self._muted = False
 
     def announce(self, changes: list[Change]) -> None:
         """Send changes, at most a hundred in one message."""
         url = self._webhooks.url
         told = [one for one in changes if one.more.get("propertyName") not in _UNTOLD]
-        if url is None or self._muted:
+        if url is None or not self._webhooks.wanted:
             return
         for start in range(0, len(told), _MOST):
             body = json.dumps([self._event(one) for one in told[start : start + _MOST]]).encode()

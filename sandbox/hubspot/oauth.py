@@ -1,18 +1,19 @@
 """`/oauth/…`: consent, tokens in every version of the path, introspection, revocation (sheet 1)."""
 
-import html
 import time
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlencode
+from urllib.parse import unquote
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from sandbox.hubspot.calls import DATES
 from sandbox.hubspot.properties_api import OWNER_USER_ID
-from sandbox.hubspot.tokens import SCOPES, Access, Grant, Tokens
+from sandbox.hubspot.setup import Setup
+from sandbox.hubspot.tokens import SCOPES, Tokens
+from sandbox.kit.grants import Access, Grant
+from sandbox.kit.oauth import ALLOW, DECISION, Form, consent_page, form_of, sent_back
 
-Form = dict[str, str]
 _VERSIONS = ("v1", "v3", *DATES)
 _DEAD = "refresh token is invalid, expired or revoked"
 
@@ -26,22 +27,20 @@ class OAuthError(Exception):
 
 
 class OAuth:
-    def __init__(self, tokens: Tokens, portal_id: int) -> None:
+    def __init__(self, tokens: Tokens, portal_id: int, setup: Setup) -> None:
         self._tokens = tokens
+        self._setup = setup
         self._portal_id = portal_id
 
     async def handle(self, request: Request) -> Response:
         """Answer a call below `/oauth/`."""
         raw = (request.scope.get("raw_path") or request.url.path.encode()).decode("latin-1")
         parts = [unquote(part) for part in raw.strip("/").split("/")][1:]
-        body = (await request.body()).decode("utf-8", "replace")
-        form = {name: values[-1] for name, values in parse_qs(body).items()}
         try:
             if parts == ["authorize"]:
-                query = {name: values[-1] for name, values in parse_qs(request.url.query).items()}
-                return self._authorize(request, {**query, **form})
+                return self._authorize(request, await form_of(request, query=True))
             if len(parts) >= 2 and parts[0] in _VERSIONS:
-                return self._versioned(request.method, parts[1:], form)
+                return self._versioned(request.method, parts[1:], await form_of(request))
         except OAuthError as error:
             return JSONResponse(error.body, 400)
         return Response("Not Found", 404, media_type="text/plain")
@@ -68,14 +67,17 @@ class OAuth:
         """Parameters are in the body only (sheet 1)."""
         self._check_client(form)
         if form.get("grant_type") == "refresh_token":
-            grant = self._tokens.refresh(form.get("refresh_token", ""))
+            grant = self._tokens.grant_of(form.get("refresh_token", ""))
             if grant is None:
                 raise OAuthError("BAD_REFRESH_TOKEN", "invalid_grant", _DEAD)
+            if self._setup.refresh_token_rotation:
+                self._tokens.rotate(grant)
             return self._issued(grant)
         if form.get("grant_type") == "authorization_code":
-            wrong = self._tokens.take_code(form.get("code", ""), form.get("redirect_uri", ""))
-            if wrong is not None:
-                raise OAuthError(wrong, "invalid_grant", "missing or unknown auth code")
+            code = self._tokens.take_code(form.get("code", ""), form.get("redirect_uri", ""))
+            if code is None or code.expires_at < self._tokens.now():
+                status = "EXPIRED_AUTH_CODE" if code else "BAD_AUTH_CODE"
+                raise OAuthError(status, "invalid_grant", "missing or unknown auth code")
             return self._issued(self._tokens.new_grant())
         raise OAuthError("BAD_GRANT_TYPE", "unsupported_grant_type", "missing or unknown grant type")
 
@@ -86,12 +88,12 @@ class OAuth:
             raise OAuthError("BAD_CLIENT_SECRET", "invalid_client", "missing or invalid client secret")
 
     def _issued(self, grant: Grant) -> dict[str, Any]:
-        access = self._tokens.new_access(grant)
+        access = self._tokens.new_access(grant, self._setup.access_token_seconds)
         return {
             "token_type": "bearer",
             "token_use": "access_token",
             "access_token": access.token,
-            "refresh_token": grant.refresh_tokens[-1],
+            "refresh_token": grant.refresh_token,
             "expires_in": round(access.expires_at - time.time()),
             "hub_id": self._portal_id,
             "scopes": list(SCOPES),
@@ -99,7 +101,7 @@ class OAuth:
 
     def _introspect(self, token: str) -> dict[str, Any]:
         """An unknown token is answered with 200 too."""
-        access = self._live(token)
+        access = self._tokens.live_access(token)
         if access is None:
             return {"active": False}
         return {"active": True, "token_use": "access_token", **self._about(access)}
@@ -116,7 +118,7 @@ class OAuth:
         }
 
     def _access_info(self, token: str) -> Response:
-        access = self._live(token)
+        access = self._tokens.live_access(token)
         if access is None:
             return JSONResponse({"status": "error", "message": "access token is expired or unknown"}, 404)
         more = {
@@ -134,14 +136,11 @@ class OAuth:
         more = {"user_id": OWNER_USER_ID, "user": "sales@portal.example", "hub_domain": "portal.example"}
         return JSONResponse({**info, **more, "scopes": list(SCOPES), "token_type": "refresh"})
 
-    def _live(self, token: str) -> Access | None:
-        access = self._tokens.accesses.get(token)
-        return access if access is not None and access.expires_at > time.time() else None
-
     def _revoke(self, token: str) -> None:
         grant = self._tokens.grant_of(token)
         if grant is not None:
-            self._tokens.end(grant)
+            # Access tokens that are out keep working until they expire (sheet 1).
+            self._tokens.revoke(grant, access=False)
 
     def _authorize(self, request: Request, form: Form) -> Response:
         """GET shows the page with Connect and Cancel; POST is the click."""
@@ -149,25 +148,7 @@ class OAuth:
         if form.get("client_id") != self._tokens.client_id or not redirect_uri.startswith(("http://", "https://")):
             raise OAuthError("BAD_CLIENT_ID", "invalid_client", "missing or unknown client id or redirect URI")
         if request.method == "GET":
-            return HTMLResponse(_consent_page(form))
-        state = {"state": form["state"]} if "state" in form else {}
-        answer = {"error": "access_denied", "error_description": "the user canceled", **state}
-        if form.get("decision") == "allow":
-            answer = {"code": self._tokens.new_code(redirect_uri), **state}
-        joint = "&" if "?" in redirect_uri else "?"
-        return RedirectResponse(redirect_uri + joint + urlencode(answer), 302)
-
-
-def _consent_page(form: Form) -> str:
-    """A plain page: no script, one form, two buttons."""
-    hidden = "".join(
-        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
-        for name, value in form.items()
-        if name != "decision"
-    )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Connect app to HubSpot</title></head>'
-        f'<body><h1>Connect app to HubSpot?</h1><form method="post">{hidden}'
-        '<button name="decision" value="allow">Connect app</button> '
-        '<button name="decision" value="deny">Cancel</button></form></body></html>'
-    )
+            return consent_page(form, "Connect app to HubSpot?", "Connect app", "Cancel")
+        if form.get(DECISION) == ALLOW:
+            return sent_back(form, {"code": self._tokens.new_code(redirect_uri)})
+        return sent_back(form, {"error": "access_denied", "error_description": "the user canceled"})

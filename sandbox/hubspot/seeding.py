@@ -1,5 +1,6 @@
 """The sample companies as a marketing team would have typed them into HubSpot."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -9,6 +10,7 @@ from sandbox.hubspot.records import Records
 from sandbox.hubspot.schema import ObjectType
 from sandbox.hubspot.values import wire_time
 from sandbox.kit.companies import Company, company, contact_place
+from sandbox.kit.seeding import Seeder
 
 # Legal forms as they are spelled here; the billing system has the short ones.
 _FORMS = {"Ltd": "Limited", "Inc": "Inc.", "Corp": "Corporation", "LLC": "LLC.", "plc": "PLC"}
@@ -16,27 +18,21 @@ _OPEN_STAGES = ("qualifiedtobuy", "presentationscheduled", "contractsent")
 _PERSON = "userId:71000001"
 
 
-class Seeder:
-    """Makes sample records as the portal's person; `known` keeps one from being made twice. Markers stay empty."""
+class HubSpotSeeder(Seeder):
+    """Makes sample records as the portal's person. Markers stay empty."""
 
     def __init__(self, records: Records, associations: Associations) -> None:
+        super().__init__()
         self._records = records
         self._associations = associations
-        self.known: dict[str, str] = {}
 
-    def seed(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
-        """The ids of the sample records number `offset … offset+count-1`."""
-        make = {"accounts": self._company, "contacts": self._contact, "subscriptions": self._deal}[entity]
-        return [make(seed, index) for index in range(offset, offset + count)]
+    def makers(self) -> Mapping[str, Callable[[int, int], str]]:
+        return {"accounts": self._company, "contacts": self._contact, "subscriptions": self._deal}
 
     def _company(self, seed: int, index: int) -> str:
-        key = f"accounts:{seed}:{index}"
-        return self.known.get(key) or self._make(COMPANY, key, company_values(company(seed, index)), None)
+        return self._make(COMPANY, company_values(company(seed, index)), None)
 
     def _contact(self, seed: int, index: int) -> str:
-        key = f"contacts:{seed}:{index}"
-        if key in self.known:
-            return self.known[key]
         place, number = contact_place(index)
         person = company(seed, place).contacts[number]
         values = {
@@ -46,12 +42,9 @@ class Seeder:
             "phone": person.phone,
             "jobtitle": person.title,
         }
-        return self._make(CONTACT, key, values, self._company(seed, place))
+        return self._make(CONTACT, values, self.one("accounts", seed, place))
 
     def _deal(self, seed: int, index: int) -> str:
-        key = f"subscriptions:{seed}:{index}"
-        if key in self.known:
-            return self.known[key]
         plan = company(seed, index).plan
         values = {
             "dealname": plan.name,
@@ -60,15 +53,14 @@ class Seeder:
             "closedate": wire_time(datetime.combine(plan.starts_on, time(), UTC)),
             "amount": format(plan.mrr * 12, "f"),
         }
-        return self._make(DEAL, key, values, self._company(seed, index))
+        return self._make(DEAL, values, self.one("accounts", seed, index))
 
-    def _make(self, kind: ObjectType, key: str, values: dict[str, Any], company_id: str | None) -> str:
+    def _make(self, kind: ObjectType, values: dict[str, Any], company_id: str | None) -> str:
         edit = self._records.edit("CRM_UI", _PERSON)
         row = self._records.insert(kind, self._records.checked(kind, values, None, edit), edit)
         if company_id is not None:
             primary = {"contact": 1, "deal": 5}[kind.singular]
             self._associations.put(kind, row.id, COMPANY, company_id, {(DEFINED, primary)}, edit)
-        self.known[key] = row.id
         return row.id
 
 

@@ -1,9 +1,10 @@
 """What an administrator can set in the portal: record `portal` of the control API's entity `setup`."""
 
-from typing import Any
+from typing import ClassVar
 
 from pydantic import Field
 
+from sandbox.kit.administered import Switches
 from sandbox.kit.behaviour import ControlModel
 
 
@@ -16,11 +17,13 @@ class ValidationRule(ControlModel):
     message: str
 
 
-class Setup(ControlModel):
+class Setup(Switches):
     """`missingScopes` (`crm.objects.deals.read`) are not granted to the app.
 
     `requiredOnCreate` (`{"companies": ["domain"]}`) holds for API writes from version 2026-09 on only (sheet 0).
     """
+
+    record_id: ClassVar[str] = "portal"
 
     access_token_seconds: float = Field(default=1800, gt=0)
     refresh_token_rotation: bool = False
@@ -28,6 +31,3 @@ class Setup(ControlModel):
     missing_scopes: list[str] = []
     required_on_create: dict[str, list[str]] = {}
     validation_rules: list[ValidationRule] = []
-
-    def record(self, **more: Any) -> dict[str, Any]:
-        return {"id": "portal", **self.model_dump(by_alias=True), **more}

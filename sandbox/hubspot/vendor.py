@@ -3,7 +3,6 @@
 import zlib
 from typing import ClassVar
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,20 +15,20 @@ from sandbox.hubspot.oauth import OAuth
 from sandbox.hubspot.objects import ENTITIES
 from sandbox.hubspot.people import People
 from sandbox.hubspot.records import Records
-from sandbox.hubspot.seeding import Seeder
+from sandbox.hubspot.seeding import HubSpotSeeder
 from sandbox.hubspot.setup import Setup
 from sandbox.hubspot.tokens import Tokens, account_in
+from sandbox.kit.administered import SETUP, AdministeredVendor
 from sandbox.kit.clock import iso
 from sandbox.kit.faults import FaultKind
 from sandbox.kit.limits import Limits
-from sandbox.kit.vendor import Record, RecordError, Vendor
+from sandbox.kit.vendor import Record
 from sandbox.kit.webhooks import Webhooks
 
-SETUP, PORTAL = "setup", "portal"
 _HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><center>cloudflare</center></body></html>"
 
 
-class HubSpotSandbox(Vendor):
+class HubSpotSandbox(AdministeredVendor[Setup]):
     """Beside the sample entities, `setup` holds one record, `portal`: what an administrator can switch."""
 
     name: ClassVar[str] = "hubspot"
@@ -38,17 +37,16 @@ class HubSpotSandbox(Vendor):
     faults: ClassVar[frozenset[FaultKind]] = frozenset(FaultKind)
 
     def __init__(self, account: str, limits: Limits, webhooks: Webhooks) -> None:
-        super().__init__(account, limits, webhooks)
-        self._setup = Setup()
+        super().__init__(account, limits, webhooks, Setup())
         portal_id = 10_000_000 + zlib.crc32(account.encode()) % 80_000_000
-        self._records = Records(portal_id, self.clock, self.behaviour, self._setup)
+        self._records = Records(portal_id, self.clock, self.behaviour, self.switches)
         self._associations = Associations(self._records)
-        self._tokens = Tokens(account, self._setup)
+        self._tokens = Tokens(account)
         self._metering = Metering(limits)
-        self._oauth = OAuth(self._tokens, portal_id)
+        self._oauth = OAuth(self._tokens, portal_id, self.switches)
         self._api = Api(self._records, self._associations, self._tokens, self._metering)
-        self._people = People(self._records, self._associations)
-        self._seeder = Seeder(self._records, self._associations)
+        self.people = People(self._records, self._associations)
+        self._seeder = HubSpotSeeder(self._records, self._associations)
         self._events = Events(webhooks, portal_id, portal_id % 100_000)
         self._records.changed = self._events.announce
         self._records.moved = self._associations.move
@@ -80,58 +78,29 @@ class HubSpotSandbox(Vendor):
         return self._api.refused(self._metering.refusal(search=search), search=search)
 
     def reset(self) -> None:
-        self._set_up(Setup())
+        self.set_up(self.fresh())
         self._records.clear()
         self._associations.clear()
         self._seeder.known.clear()
         self._tokens.restore()
         self._metering.refill()
 
-    def seed(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
-        if entity == SETUP:
-            raise RecordError(422, f"{SETUP} cannot be seeded")
-        with self._events.muted():
-            return self._seeder.seed(entity, count, seed, offset)
+    def make_samples(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
+        return self._seeder.seed(entity, count, seed, offset)
 
-    def list_records(self, entity: str, limit: int | None, offset: int, deleted: bool) -> tuple[list[Record], int]:
-        if entity == SETUP:
-            return [self._portal()][offset:][:limit], 1
-        return self._people.listed(entity, limit, offset, deleted)
-
-    def get_record(self, entity: str, record_id: str, deleted: bool) -> Record:
-        if entity == SETUP:
-            return self._portal()
-        return self._people.one(entity, record_id, deleted)
-
-    def create_record(self, entity: str, values: Record) -> Record:
-        return self.replace_record(SETUP, PORTAL, values) if entity == SETUP else self._people.create(entity, values)
-
-    def replace_record(self, entity: str, record_id: str, values: Record) -> Record:
-        if entity != SETUP:
-            return self._people.replace(entity, record_id, values)
-        self._set_up(_checked_setup(values))
-        return self._portal()
-
-    def patch_record(self, entity: str, record_id: str, values: Record) -> Record:
-        if entity != SETUP:
-            return self._people.patch(entity, record_id, values)
-        return self.replace_record(SETUP, PORTAL, {**self._setup.model_dump(by_alias=True), **values})
-
-    def delete_record(self, entity: str, record_id: str) -> None:
-        if entity == SETUP:
-            self._set_up(Setup())
-        else:
-            self._people.delete(entity, record_id)
+    def shown(self) -> Record:
+        """What a private app would be given."""
+        return {"portalId": self._records.portal_id, "privateAppToken": self._tokens.private_token}
 
     def credentials(self, base_url: str) -> Record:
         """A consent of its own to the portal's app. Without `limits` while they are off."""
         grant = self._tokens.new_grant()
-        access = self._tokens.new_access(grant)
+        access = self._tokens.new_access(grant, self.switches.access_token_seconds)
         granted: Record = {
             "baseUrl": base_url,
             "clientId": self._tokens.client_id,
             "clientSecret": self._tokens.client_secret,
-            "refreshToken": grant.refresh_tokens[-1],
+            "refreshToken": grant.refresh_token,
             "accessToken": access.token,
             "expiresAt": iso(access.expires),
         }
@@ -157,30 +126,12 @@ class HubSpotSandbox(Vendor):
             "associations": self._associations.dump(),
             "tokens": self._tokens.dump(),
             "seeded": self._seeder.known,
-            "setup": self._setup.model_dump(by_alias=True),
+            "setup": self.switches.data(),
         }
 
     def load(self, data: Record) -> None:
-        self._set_up(Setup.model_validate(data["setup"]))
+        self.set_up(Setup.model_validate(data["setup"]))
         self._records.load(data["records"])
         self._associations.load(data["associations"])
         self._tokens.load(data["tokens"])
         self._seeder.known = dict(data["seeded"])
-
-    def _portal(self) -> Record:
-        """The switches, with what a private app would be given."""
-        return self._setup.record(portalId=self._records.portal_id, privateAppToken=self._tokens.private_token)
-
-    def _set_up(self, setup: Setup) -> None:
-        """In place, because every part holds the same object."""
-        for key in Setup.model_fields:
-            setattr(self._setup, key, getattr(setup, key))
-
-
-def _checked_setup(values: Record) -> Setup:
-    shown = {"id", "portalId", "privateAppToken"}
-    try:
-        return Setup.model_validate({key: value for key, value in values.items() if key not in shown})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise RecordError(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error

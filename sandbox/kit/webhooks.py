@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -28,7 +28,7 @@ class Delivery:
 
 
 class Webhooks:
-    """Where one account sends its webhooks, and how that went. Without a URL nothing is sent or kept."""
+    """Where one account sends its webhooks, and how that went. Without a URL, or muted, nothing is sent or kept."""
 
     def __init__(self, secret: str = "") -> None:
         self.url: str | None = None
@@ -38,14 +38,29 @@ class Webhooks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._client: httpx.AsyncClient | None = None
+        self._muted = False
 
     @property
     def pending(self) -> int:
         return len(self._tasks)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is to hear of what changes."""
+        return self.url is not None and not self._muted
+
+    @contextlib.contextmanager
+    def muted(self) -> Iterator[None]:
+        """Nothing is sent of what changes inside."""
+        self._muted = True
+        try:
+            yield
+        finally:
+            self._muted = False
+
     def send(self, delivery: Delivery) -> None:
         """Deliver in the background; must be called inside the server's event loop."""
-        if self.url is None:
+        if self.url is None or self._muted:
             return
         task = asyncio.get_running_loop().create_task(self._deliver(self.url, delivery))
         self._tasks.add(task)

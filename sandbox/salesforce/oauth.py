@@ -2,23 +2,21 @@
 
 import base64
 import hashlib
-import html
 import time
-from urllib.parse import parse_qs, urlencode
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
+from sandbox.kit.oauth import ALLOW, DECISION, Form, basic_auth, bearer, consent_page, form_of, sent_back, verifies
 from sandbox.salesforce.records import Records
-from sandbox.salesforce.tokens import Client, Grant, Session, Tokens, basic_auth
+from sandbox.salesforce.tokens import Client, Grant, Session, Tokens
 
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LOGIN_HOSTS = ("https://login.salesforce.com", "https://test.salesforce.com")
 _MAX_ASSERTION_SECONDS = 300
-Form = dict[str, str]
 
 
 class OAuthError(Exception):
@@ -57,8 +55,7 @@ class OAuth:
     async def handle(self, request: Request) -> Response:
         """Answer a call below `/services/oauth2/`."""
         action = request.url.path.rstrip("/").rpartition("/")[2]
-        body = (await request.body()).decode("utf-8", "replace")
-        form = {name: values[-1] for name, values in parse_qs(f"{request.url.query}&{body}").items()}
+        form = await form_of(request, query=True)
         try:
             if action == "token":
                 return self._token(request, form)
@@ -96,9 +93,8 @@ class OAuth:
 
     def _client(self, request: Request, form: Form) -> Client:
         """The app that calls, by Basic header or form fields; apps need their secret in every flow but JWT."""
-        scheme, _, value = request.headers.get("authorization", "").partition(" ")
-        given = basic_auth(value) if scheme.lower() == "basic" else (form.get("client_id", ""), "")
-        client_id, secret = given[0], given[1] or form.get("client_secret", "")
+        name, secret = basic_auth(request)
+        client_id, secret = name or form.get("client_id", ""), secret or form.get("client_secret", "")
         client = self._tokens.clients.get(client_id)
         if client is None:
             raise OAuthError("invalid_client_id", "client identifier invalid")
@@ -117,7 +113,7 @@ class OAuth:
             raise OAuthError("invalid_grant", "expired authorization code")
         if code.redirect_uri != form.get("redirect_uri"):
             raise OAuthError("redirect_uri_mismatch", "redirect_uri must match configuration")
-        if code.challenge and not _verifies(form.get("code_verifier", ""), code.challenge, code.method):
+        if code.challenge and not verifies(form.get("code_verifier", ""), code.challenge, code.method):
             raise OAuthError("invalid_grant", "invalid code verifier")
         self._check_user()
         client.approved = True
@@ -176,17 +172,16 @@ class OAuth:
         if form.get("response_type") != "code":
             raise OAuthError("unsupported_response_type", "response type not supported")
         if request.method == "GET":
-            return HTMLResponse(_consent_page(form))
-        answer = {"state": form["state"]} if "state" in form else {}
-        if form.get("decision") == "allow":
-            method = form.get("code_challenge_method", "S256")
-            code = self._tokens.new_code(client.id, redirect_uri, form.get("code_challenge"), method)
-            answer = {"code": code, **answer}
-        else:
-            denied = {"error": "access_denied", "error_description": "end-user denied authorization"}
-            answer = {**denied, **answer}
-        joint = "&" if "?" in redirect_uri else "?"
-        return RedirectResponse(redirect_uri + joint + urlencode(answer), 302)
+            asked = (
+                "<p>This app asks to manage user data via APIs and to perform requests at any time in the sandbox.</p>"
+            )
+            return consent_page(form, "Allow Access?", "Allow", "Deny", asked)
+        if form.get(DECISION) != ALLOW:
+            return sent_back(form, {"error": "access_denied", "error_description": "end-user denied authorization"})
+        method = form.get("code_challenge_method", "S256")
+        return sent_back(
+            form, {"code": self._tokens.new_code(client.id, redirect_uri, form.get("code_challenge"), method)}
+        )
 
     def _revoke(self, form: Form) -> Response:
         if not self._tokens.revoke(form.get("token", "")):
@@ -241,8 +236,7 @@ class OAuth:
 
     def bearer(self, request: Request) -> Session | None:
         """The living session of a call's Authorization header (`Bearer` or the older `OAuth`)."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        return self._tokens.session(token.strip()) if scheme.lower() in ("bearer", "oauth") else None
+        return self._tokens.session(bearer(request, "oauth"))
 
 
 def _seconds(claim: object) -> float:
@@ -258,26 +252,3 @@ def _is_audience(audience: object, base_url: str) -> bool:
     audiences = audience if isinstance(audience, list) else [audience]
     known = (*_LOGIN_HOSTS, base_url, f"{base_url}/services/oauth2/token")
     return any(str(one).rstrip("/") in known for one in audiences)
-
-
-def _verifies(verifier: str, challenge: str, method: str) -> bool:
-    if method == "plain":
-        return verifier == challenge
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == challenge
-
-
-def _consent_page(form: Form) -> str:
-    """A plain page: no script, one form, two buttons."""
-    hidden = "".join(
-        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
-        for name, value in form.items()
-        if name != "decision"
-    )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Allow Access?</title></head>'
-        "<body><h1>Allow Access?</h1><p>This app asks to manage user data via APIs and to perform requests at any "
-        f'time in the sandbox org.</p><form method="post">{hidden}'
-        '<button name="decision" value="allow">Allow</button> <button name="decision" value="deny">Deny</button>'
-        "</form></body></html>"
-    )

@@ -1,8 +1,7 @@
 """Outbound messages: a SOAP POST for each change, which the receiver has to acknowledge (sheet 7.2)."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 import httpx
@@ -25,20 +24,10 @@ class OutboundMessages:
         self._webhooks = webhooks
         self._instance = instance
         self._count = 0
-        self._muted = False
-
-    @contextmanager
-    def muted(self) -> Iterator[None]:
-        """No messages for what changes inside."""
-        self._muted = True
-        try:
-            yield
-        finally:
-            self._muted = False
 
     def announce(self, changes: list[Change]) -> None:
         """Send what changed, with the latest values."""
-        if self._webhooks.url is None or self._muted:
+        if not self._webhooks.wanted:
             return
         for name in dict.fromkeys(name for name, _ in changes):
             rows = self._records.tables[name].rows

@@ -1,10 +1,11 @@
 """What an administrator can set in the org: record `org` of the control API's entity `setup`."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from sandbox.kit.administered import Switches
 from sandbox.kit.behaviour import ControlModel
 
 
@@ -51,8 +52,10 @@ class Automation(ControlModel):
         return value.upper() if self.rule == "upper" else value.strip()
 
 
-class Setup(ControlModel):
+class Setup(Switches):
     """`hiddenFields` (`Account.Phone`) are out of the user's sight: not in describe, unknown to reads and writes."""
+
+    record_id: ClassVar[str] = "org"
 
     refresh_token_rotation: bool = True
     session_timeout_seconds: float = Field(default=7200, gt=0)
@@ -72,6 +75,3 @@ class Setup(ControlModel):
         mine = [one for one in self.automations if one.sobject == sobject and one.after_save is after_save]
         changed = {one.field: one.rewritten(row.get(one.field)) for one in mine}
         return {name: value for name, value in changed.items() if value != row.get(name)}
-
-    def record(self) -> dict[str, Any]:
-        return {"id": "org", **self.model_dump(by_alias=True)}

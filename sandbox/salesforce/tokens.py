@@ -4,7 +4,6 @@ Every secret carries the sandbox account in its readable part, so that a call fi
 """
 
 import base64
-import binascii
 import json
 import re
 import secrets
@@ -12,13 +11,14 @@ import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 
+from sandbox.kit import oauth
 from sandbox.salesforce.setup import Setup
 
-_CARRIED = re.compile(r"(?:3MVG9|5Aep|aPrx|[0-9A-Za-z]{15}!)([A-Za-z0-9]{1,32})\.")
+_CARRIED = re.compile(r"^(?:3MVG9|5Aep|aPrx|[0-9A-Za-z]{15}!)([A-Za-z0-9]{1,32})\.")
 _CODE_SECONDS = 600
 _MAX_REFRESH_TOKENS = 5
 
@@ -189,28 +189,11 @@ class Tokens:
 
 def account_in(request: Request, body: bytes) -> str | None:
     """The sandbox account that the credentials of a call carry, unchecked."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    candidates = [basic_auth(value)[0] if scheme.lower() == "basic" else value]
+    assertions: list[str] = []
     if request.url.path.startswith("/services/oauth2/"):
-        form = parse_qs(body.decode("utf-8", "replace")) if body else {}
-        for source in (form, parse_qs(request.url.query)):
-            for name in ("client_id", "refresh_token", "token", "code"):
-                candidates += source.get(name, [])
-            candidates += [jwt_issuer(assertion) for assertion in source.get("assertion", [])]
-    for candidate in candidates:
-        match = _CARRIED.match(candidate)
-        if match:
-            return match.group(1)
-    return None
-
-
-def basic_auth(value: str) -> tuple[str, str]:
-    """Client id and secret of a Basic header's value; empty when it is none."""
-    try:
-        name, _, secret = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, ValueError):
-        return "", ""
-    return unquote(name), unquote(secret)
+        for source in (parse_qs(body.decode("utf-8", "replace")), parse_qs(request.url.query)):
+            assertions += source.get("assertion", [])
+    return oauth.account_in(_CARRIED, request, body, map(jwt_issuer, assertions))
 
 
 def jwt_issuer(assertion: str) -> str:

@@ -2,14 +2,14 @@
 
 from typing import ClassVar
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sandbox.kit.administered import SETUP, AdministeredVendor
 from sandbox.kit.clock import iso
 from sandbox.kit.faults import FaultKind
 from sandbox.kit.limits import Limits
-from sandbox.kit.vendor import Record, RecordError, Vendor
+from sandbox.kit.vendor import Record
 from sandbox.kit.webhooks import Webhooks
 from sandbox.salesforce.api import DAILY_REQUESTS, Api
 from sandbox.salesforce.ids import instance_of
@@ -18,14 +18,12 @@ from sandbox.salesforce.objects import ENTITIES
 from sandbox.salesforce.outbound import OutboundMessages
 from sandbox.salesforce.people import People
 from sandbox.salesforce.records import Records
-from sandbox.salesforce.seeding import Seeder
+from sandbox.salesforce.seeding import SalesforceSeeder
 from sandbox.salesforce.setup import Setup
 from sandbox.salesforce.tokens import Tokens, account_in
 
-SETUP, ORG = "setup", "org"
 
-
-class SalesforceSandbox(Vendor):
+class SalesforceSandbox(AdministeredVendor[Setup]):
     """Beside the sample entities, `setup` holds one record, `org`: what an administrator can switch."""
 
     name: ClassVar[str] = "salesforce"
@@ -34,15 +32,14 @@ class SalesforceSandbox(Vendor):
     faults: ClassVar[frozenset[FaultKind]] = frozenset(FaultKind)
 
     def __init__(self, account: str, limits: Limits, webhooks: Webhooks) -> None:
-        super().__init__(account, limits, webhooks)
+        super().__init__(account, limits, webhooks, Setup())
         instance = instance_of(account)
-        self._setup = Setup()
-        self._records = Records(instance, self.clock, self.behaviour, self._setup)
-        self._tokens = Tokens(account, self._records.org_id, self._setup)
+        self._records = Records(instance, self.clock, self.behaviour, self.switches)
+        self._tokens = Tokens(account, self._records.org_id, self.switches)
         self._oauth = OAuth(self._tokens, self._records)
         self._api = Api(self._records, self._oauth, limits)
-        self._people = People(self._records)
-        self._seeder = Seeder(self._records)
+        self.people = People(self._records)
+        self._seeder = SalesforceSeeder(self._records)
         self._outbound = OutboundMessages(self._records, webhooks, instance)
         self._records.changed = self._outbound.announce
 
@@ -75,46 +72,15 @@ class SalesforceSandbox(Vendor):
         return self._api.limit_for(retry_after)
 
     def reset(self) -> None:
-        self._set_up(Setup())
+        self.set_up(self.fresh())
         self._records.clear()
         self._seeder.known.clear()
         self._tokens.restore()
         self._api.queries.clear()
         self._api.refill()
 
-    def seed(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
-        if entity == SETUP:
-            raise RecordError(422, f"{SETUP} cannot be seeded")
-        with self._outbound.muted():
-            return self._seeder.seed(entity, count, seed, offset)
-
-    def list_records(self, entity: str, limit: int | None, offset: int, deleted: bool) -> tuple[list[Record], int]:
-        if entity == SETUP:
-            return [self._setup.record()][offset:], 1
-        return self._people.listed(entity, limit, offset, deleted)
-
-    def get_record(self, entity: str, record_id: str, deleted: bool) -> Record:
-        return self._setup.record() if entity == SETUP else self._people.one(entity, record_id, deleted)
-
-    def create_record(self, entity: str, values: Record) -> Record:
-        return self.replace_record(SETUP, ORG, values) if entity == SETUP else self._people.create(entity, values)
-
-    def replace_record(self, entity: str, record_id: str, values: Record) -> Record:
-        if entity != SETUP:
-            return self._people.replace(entity, record_id, values)
-        self._set_up(_checked_setup(values))
-        return self._setup.record()
-
-    def patch_record(self, entity: str, record_id: str, values: Record) -> Record:
-        if entity != SETUP:
-            return self._people.patch(entity, record_id, values)
-        return self.replace_record(SETUP, ORG, {**self._setup.model_dump(by_alias=True), **values})
-
-    def delete_record(self, entity: str, record_id: str) -> None:
-        if entity == SETUP:
-            self._set_up(Setup())
-        else:
-            self._people.delete(entity, record_id)
+    def make_samples(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
+        return self._seeder.seed(entity, count, seed, offset)
 
     def credentials(self, base_url: str) -> Record:
         """A connected app of its own, with a consent that has just been given; the key is the org's.
@@ -154,26 +120,13 @@ class SalesforceSandbox(Vendor):
             "records": self._records.dump(),
             "tokens": self._tokens.dump(),
             "seeded": self._seeder.known,
-            "setup": self._setup.model_dump(by_alias=True),
+            "setup": self.switches.data(),
             "privateKey": self._oauth.private_pem(),
         }
 
     def load(self, data: Record) -> None:
-        self._set_up(Setup.model_validate(data["setup"]))
+        self.set_up(Setup.model_validate(data["setup"]))
         self._records.load(data["records"])
         self._tokens.load(data["tokens"])
         self._seeder.known = dict(data["seeded"])
         self._oauth.use_private_pem(data["privateKey"])
-
-    def _set_up(self, setup: Setup) -> None:
-        """In place, because every part holds the same object."""
-        for key in Setup.model_fields:
-            setattr(self._setup, key, getattr(setup, key))
-
-
-def _checked_setup(values: Record) -> Setup:
-    try:
-        return Setup.model_validate({key: value for key, value in values.items() if key != "id"})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise RecordError(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
