@@ -1,15 +1,19 @@
-"""The audit of a merge: what was decided of each field, by which rule or person, from which values and times (I3)."""
+"""The audit of a pass: what was decided of each field, by which rule or person, from which values and times (I3)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from activities.decided import Pair
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.decided import Pair, decider
 from activities.engine import PassContext
 from core.merge import Decision, MergeResult, SideView
 from core.records import Side
 from core.values import Value, is_blank
-from store.passes import Trail
+from store import trails
+from store.trails import Trail
 from store.writes import Planned
 
 MARKER_RULE = "marker"
@@ -23,13 +27,28 @@ def trails_of(
     planned: Sequence[Planned],
 ) -> list[Trail]:
     """Return the trail of one merge: a decision of each field, and of a marker that is written over another value."""
-    person = str(pair.decision.get("by") or "a person") if pair.decision else "a person"
+    person = decider(pair.decision) if pair.decision else None
     decisions = [_entry(item, views, person) for item in result.decisions]
     decisions += _marker(context, pair, planned)
     return [Trail(pair.link.alguna_id, pair.link.external_id, decisions)] if decisions else []
 
 
-def _entry(item: Decision, views: Mapping[Side, SideView], person: str) -> dict[str, Value]:
+async def store_trails(session: AsyncSession, context: PassContext, made: Sequence[Trail], at: datetime) -> None:
+    """Keep what a pass decided, under the run that caused it."""
+    await trails.record(session, context.scope, made, at, pass_id=context.ref.pass_id, run_id=context.ref.run_id)
+
+
+def times_of(side: Side, modified_at: datetime | None, first_seen: datetime | None = None) -> dict[str, Value]:
+    """When a side's value was written and when it was first seen there, as far as it is known."""
+    entry: dict[str, Value] = {}
+    if modified_at is not None:
+        entry[f"{side}ModifiedAt"] = modified_at.isoformat()
+    if first_seen is not None:
+        entry[f"{side}FirstSeenAt"] = first_seen.isoformat()
+    return entry
+
+
+def _entry(item: Decision, views: Mapping[Side, SideView], person: str | None) -> dict[str, Value]:
     base = item.base
     entry: dict[str, Value] = {
         "field": item.field,
@@ -40,13 +59,8 @@ def _entry(item: Decision, views: Mapping[Side, SideView], person: str) -> dict[
         "external": item.external,
     }
     for side in Side:
-        view = views[side]
-        first_seen = view.first_seen.get(item.field)
-        if view.modified_at is not None:
-            entry[f"{side}ModifiedAt"] = view.modified_at.isoformat()
-        if first_seen is not None:
-            entry[f"{side}FirstSeenAt"] = first_seen.isoformat()
-    if item.rule == "resolution":
+        entry |= times_of(side, views[side].modified_at, views[side].first_seen.get(item.field))
+    if item.rule == "resolution" and person is not None:
         entry["by"] = person
     return entry
 

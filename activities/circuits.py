@@ -79,7 +79,7 @@ async def _count(
     )
     told = RecordFailure(failure.type, message, failure.field, failure.vendor_code)
     hint = f"{HINTS[failure.type]} The records that wait follow by themselves at the next sync."
-    run_id = context.ref.run_ids[0] if context.ref.run_ids else None
+    run_id = context.ref.run_id
     one = FailedRecord(pattern.target, SUBJECT_PREFIX + pattern.text(), None, None, told, hint=hint, cause=cause)
     await errors.open_errors(session, context.scope, run_id, [one], at)
 
@@ -92,7 +92,7 @@ async def _close(session: AsyncSession, context: PassContext, known: Circuit) ->
         waiting |= await errors.sources_of(session, context.scope, target, known.cause)
         wanted = [(target.other, one) for one in sorted(waiting) if not one.startswith(SUBJECT_PREFIX)]
         await staging.ask(session, context.scope, wanted, "circuit", utc_now())
-        run_id = context.ref.run_ids[0] if context.ref.run_ids else None
+        run_id = context.ref.run_id
         await errors.close_errors(session, context.scope, target, [SUBJECT_PREFIX + known.pattern], run_id)
     await circuits.close(session, known)
 

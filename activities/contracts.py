@@ -41,6 +41,11 @@ class PassRef(BaseModel, frozen=True):
     direction: Direction | None = None
     dry_run: bool = False
 
+    @property
+    def run_id(self) -> str | None:
+        """The run that caused the pass, to which its findings belong; others may have joined it since."""
+        return self.run_ids[0] if self.run_ids else None
+
 
 class ChunkRef(BaseModel, frozen=True):
     """One chunk of a pass."""

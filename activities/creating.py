@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from activities.auditing import times_of
 from activities.decided import Decided, as_stored
 from activities.engine import PassContext
 from activities.filtering import outside_reason
@@ -18,9 +19,9 @@ from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState
 from store.parked import waits_for
-from store.passes import Trail
 from store.scope import Scope
 from store.staging import StagedRecord
+from store.trails import Trail
 from store.writes import Planned, operation_key
 
 
@@ -124,6 +125,7 @@ def _create(context: PassContext, decided: Decided, item: StagedRecord, parent_i
             "base": None,
             "alguna": base.alguna,
             "external": base.external,
+            **times_of(record.side, record.modified_at),
         }
         for name, base in pending.items()
     ]

@@ -16,8 +16,9 @@ from store.deletions import Verdict
 from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState
-from store.passes import Tally, Trail
+from store.passes import Tally
 from store.staging import StagedRecord
+from store.trails import Trail
 from store.writes import Planned
 
 
@@ -63,6 +64,11 @@ class Decided:
     """Records whose every field was looked at: target side -> ids on the other."""
     agreed: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})
     """Records that need no write to a side: target side -> ids on the other. An error that was open is mended."""
+
+
+def decider(decision: Mapping[str, Any]) -> str:
+    """Return who made a person's decision, by the name of the API key."""
+    return str(decision.get("by") or "a person")
 
 
 def as_stored(

@@ -24,10 +24,11 @@ from store.conflicts import Question
 from store.deletions import Lost, Verdict
 from store.endings import Ending
 from store.links import LinkState
-from store.passes import Tally, Trail
+from store.passes import Tally
 from store.scope import Scope
 from store.sightings import Scan
 from store.tables.sync import Reading
+from store.trails import Trail, about_record
 from store.types import utc_now
 from store.writes import Planned, operation_key
 
@@ -202,7 +203,7 @@ async def _ask(engine: Engine, context: PassContext, side: Side) -> list[int]:
         }
         named = [{"algunaId": lost.alguna_id, "externalId": lost.external_id} for lost in examples]
         question = Question("deletions", side.value, None, None, candidates=[facts, *named])
-        run_id = context.ref.run_ids[0] if context.ref.run_ids else None
+        run_id = context.ref.run_id
         await conflicts.put(session, context.scope, [question], run_id, utc_now())
     return []
 
@@ -256,6 +257,4 @@ def _archive(context: PassContext, link: LinkState, side: Side, read_at: datetim
 
 
 def _trail(link: LinkState, side: Side, rule: str) -> Trail:
-    """The audit entry of a deletion: it is about the whole record, so it names no field."""
-    decision = {"field": None, "action": "deleted", "rule": rule, "side": side.value}
-    return Trail(link.alguna_id, link.external_id, [dict(decision)])
+    return about_record(link.alguna_id, link.external_id, "deleted", rule, side=side.value)

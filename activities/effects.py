@@ -72,7 +72,7 @@ async def store_effects(
     chunk: int | None,
 ) -> None:
     scope, pass_id, at = context.scope, context.ref.pass_id, utc_now()
-    run_id = context.ref.run_ids[0] if context.ref.run_ids else None
+    run_id = context.ref.run_id
     for state, ids in effects.states.items():
         await writes.finish(session, ids, state)
     await writes.plan_again(session, effects.again)

@@ -18,6 +18,7 @@ from core.records import OperationKind, Record, Side
 from store import links, parting
 from store.endings import Ending
 from store.links import LinkState
+from store.trails import about_record
 from store.types import utc_now
 from store.writes import Planned, operation_key
 
@@ -53,6 +54,9 @@ def rests(context: PassContext, decided: Decided, pair: Pair) -> bool:
         decided.planned.append(_archive(context, pair, target))
     elif on_leave is OnLeave.UNLINK:
         decided.parted.append(link.id)
+    if link.outside != before:
+        trail = about_record(link.alguna_id, link.external_id, "left_filter", on_leave.value, side=left.value)
+        decided.trails.append(trail)
     decided.links.append(link)
     decided.untroubled.append(str(link.id))
     for side in Side:

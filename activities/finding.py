@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from activities.decided import decider
 from activities.engine import Engine, PassContext
 from activities.intake import revivable
 from activities.reading import read_records
@@ -31,6 +32,8 @@ class Findings:
 
     pairs: list[tuple[str, str, str]] = field(default_factory=list)
     """(Alguna id, external id, rule)."""
+    deciders: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Who decided that two records belong together: (Alguna id, external id) -> person."""
     ambiguous: list[Ambiguity] = field(default_factory=list)
     """Of records of the chunk, and of others that are in the same group."""
     skipped: list[Place] = field(default_factory=list)
@@ -106,6 +109,7 @@ async def _by_decision(
                 partner = decision["externalId" if record.side is Side.ALGUNA else "algunaId"]
                 pair = (record.id, partner) if record.side is Side.ALGUNA else (partner, record.id)
                 findings.pairs.append((*pair, "person"))
+                findings.deciders[pair] = decider(decision)
             case "skip":
                 findings.skipped.append((record.side, record.id))
             case _:

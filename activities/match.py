@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.announce import wake_conflicts
+from activities.auditing import store_trails
 from activities.contracts import ChunkRef, ChunkResult
 from activities.engine import Engine, PassContext
 from activities.filtering import outside_reason
@@ -18,12 +19,14 @@ from activities.reading import read_records
 from activities.survivors import set_free
 from core.enums import OnMultiple
 from core.records import Side
+from core.values import Value
 from store import conflicts, endings, links, passes, staging
 from store.endings import Ending
 from store.found import PAIRED
 from store.links import NewLink
 from store.match_keys import SKIPPED_BY_PERSON
 from store.passes import Tally
+from store.trails import Trail, about_record
 from store.types import utc_now
 
 
@@ -104,7 +107,7 @@ async def _store(session: AsyncSession, context: PassContext, chunk: ChunkRef, f
         for side, record_id, partner in findings.barred
     ]
     await _set_aside(session, context, chunk, aside)
-    run_id = context.ref.run_ids[0] if context.ref.run_ids else None
+    run_id = context.ref.run_id
     if asks:
         questions = [question(item, findings, context.plan.matching) for item in findings.ambiguous]
         await conflicts.put(session, context.scope, questions, run_id, utc_now())
@@ -155,6 +158,7 @@ async def _store_pairs(session: AsyncSession, context: PassContext, chunk: Chunk
         rows.update({item.row_id: by_id[record_id] for record_id, item in staged.items()})
     await staging.link(session, rows)
     await staging.take(session, list(rows), chunk.of.pass_id, chunk.number)
+    await store_trails(session, context, [_linked(findings, pair) for pair in pairs], at)
     subjects = [f"{Side.ALGUNA}:{pair[0]}" for pair in pairs] + [f"{Side.EXTERNAL}:{pair[1]}" for pair in pairs]
     tally = Tally()
     tally.note("linked", len(pairs))
@@ -162,3 +166,9 @@ async def _store_pairs(session: AsyncSession, context: PassContext, chunk: Chunk
         tally.note(PAIRED, len(pairs))
     await passes.add_counts(session, chunk.of.pass_id, tally)
     return await conflicts.close(session, scope, "match", subjects, "resolved")
+
+
+def _linked(findings: Findings, pair: tuple[str, str, str]) -> Trail:
+    by = findings.deciders.get(pair[:2])
+    person: dict[str, Value] = {} if by is None else {"by": by}
+    return about_record(pair[0], pair[1], "linked", pair[2], **person)

@@ -10,15 +10,18 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.auditing import store_trails
 from activities.engine import Engine, PassContext
 from core.errors import ErrorType, RecordFailure
 from core.records import Side
+from core.values import Value
 from store import deletions, endings, errors, links, passes, staging
 from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState
-from store.passes import Tally, Trail
+from store.passes import Tally
 from store.staging import StagedRecord
+from store.trails import Trail, about_record
 from store.types import utc_now
 
 
@@ -74,7 +77,7 @@ async def _follow(
     await staging.ask(session, scope, asked, "merged", at)
     await _end_twins(session, context, side, twins)
     trails += [_trail(link, side, other.id_on(side)) for link, other in twins]
-    await passes.record_trails(session, scope, context.ref.pass_id, trails, at)
+    await store_trails(session, context, trails, at)
     await passes.add_counts(session, context.ref.pass_id, tally)
 
 
@@ -85,7 +88,7 @@ async def _end_twins(
     if not twins:
         return
     target, ended, failed = side, list[Ending](), list[FailedRecord]()
-    run_id = context.ref.run_ids[0] if context.ref.run_ids else None
+    run_id = context.ref.run_id
     for link, other in twins:
         ours, theirs = link.id_on(side.other), other.id_on(side.other)
         message = (
@@ -103,6 +106,5 @@ async def _end_twins(
 
 
 def _trail(link: LinkState, side: Side, winner: str) -> Trail:
-    """The audit entry of a merge: it is about the whole record, so it names no field."""
-    decision = {"field": None, "action": "merged", "rule": "merged", side.value: [link.id_on(side), winner]}
-    return Trail(link.alguna_id, link.external_id, [dict(decision)])
+    ids: dict[str, Value] = {side.value: [link.id_on(side), winner]}
+    return about_record(link.alguna_id, link.external_id, "merged", "merged", **ids)

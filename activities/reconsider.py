@@ -56,7 +56,7 @@ def _ids(alguna_id: str | None, external_id: str | None) -> set[tuple[Side, str]
 
 async def close_for_gone(session: AsyncSession, context: PassContext, side: Side, ids: Collection[str]) -> list[int]:
     """End the errors and match questions of records that were asked for by id and are not there; return these."""
-    run_id = context.ref.run_ids[0] if context.ref.run_ids else None
+    run_id = context.ref.run_id
     await errors.close_errors(session, context.scope, side.other, ids, run_id)
     return await conflicts.close(
         session, context.scope, "match", [f"{side}:{record_id}" for record_id in ids], "closed"

@@ -27,7 +27,7 @@ from core.field_check import length_problem
 from core.records import PARENT_OF, Entity, Operation, OperationKind, Record, Side
 from core.schema import EntitySchema
 from core.values import Value
-from store import passes, rehearsal, writes
+from store import passes, rehearsal, trails, writes
 from store.database import Database
 from store.endings import Ending
 from store.passes import Tally
@@ -206,7 +206,7 @@ async def show_changes(
     sources: dict[Side, list[str]] = {
         side: [one for target, one in operations if target is side.other] for side in Side
     }
-    rules = await passes.rules_of(session, context.scope, context.ref.pass_id, sources)
+    rules = await trails.rules_of(session, context.scope, context.ref.pass_id, sources)
     for ending in endings:
         source = ending.target.other
         source_id = ending.alguna_id if source is Side.ALGUNA else ending.external_id

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.auditing import times_of
 from activities.decided import Decided, Pair
 from activities.engine import PassContext
 from activities.holding import WAITS
@@ -24,8 +25,8 @@ from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState, NewLink
 from store.parked import NOT_SYNCED, waits_for
-from store.passes import Trail
 from store.scope import Scope
+from store.trails import Trail
 from store.writes import OpenOperation
 
 ParentLinks = Mapping[Side, Mapping[str, LinkState]]
@@ -210,6 +211,5 @@ def _entry(context: PassContext, pair: Pair, relation: Relation, action: str) ->
         "external": seen.get(Side.EXTERNAL),
     }
     for side, item in pair.staged.items():
-        if item.record.modified_at is not None:
-            entry[f"{side}ModifiedAt"] = item.record.modified_at.isoformat()
+        entry |= times_of(side, item.record.modified_at)
     return entry

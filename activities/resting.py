@@ -31,7 +31,7 @@ async def take_up_again(engine: Engine, context: PassContext) -> None:
 
 async def show_resting(session: AsyncSession, context: PassContext, at: datetime) -> None:
     """At the end of a pass: one error for each mapping that rests; those taken up again or changed are resolved."""
-    run_id = context.ref.run_ids[0] if context.ref.run_ids else None
+    run_id = context.ref.run_id
     await resting.open_for(session, context.scope, run_id, context.resting, at)
     could = subjects_of(context.plan, context.facts[Side.EXTERNAL].marker)
     asleep = {item.subject for item in context.resting}

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.announce import wake_conflicts
+from activities.auditing import store_trails
 from activities.contracts import ChunkRef, ChunkResult
 from activities.creating import decide_alone
 from activities.decided import Decided, Pair
@@ -159,7 +160,7 @@ async def _store(
 ) -> list[int]:
     """Store all that was decided, with these answers of people; return the ids of conflicts that ended."""
     scope, pass_id, at = context.scope, chunk.of.pass_id, utc_now()
-    run_id = chunk.of.run_ids[0] if chunk.of.run_ids else None
+    run_id = chunk.of.run_id
     async with engine.turn(context) as session:
         if await passes.chunk_state(session, pass_id, chunk.number) != CLAIMED:
             return []
@@ -183,7 +184,7 @@ async def _store(
         for side, kept in decided.remembered.items():
             await links.remember_unlinked(session, scope, side, kept, context.config_version)
         await endings.record(session, scope, pass_id, decided.endings, at, chunk=chunk.number, tally=decided.tally)
-        await passes.record_trails(session, scope, pass_id, decided.trails, at)
+        await store_trails(session, context, decided.trails, at)
         await staging.park(session, decided.parked)
         await passes.set_chunk_state(session, pass_id, chunk.number, TRANSFORMED)
         if not decided.planned:

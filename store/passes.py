@@ -1,4 +1,4 @@
-"""Passes, their counts, reads and cursors, and the audit trail of their merges."""
+"""Passes, their counts, reads and cursors."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, FromClause, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.records import Entity, Side
-from core.values import Value
 from store.database import upsert
 from store.scope import Scope, table_of
-from store.tables.runs import Audit, Pass, Run, RunPass
+from store.tables.runs import Pass, Run, RunPass
 from store.tables.sync import Chunk, Cursor, Reading, SharedScan
 
-PASSES, RUN_PASSES, RUNS, AUDIT = table_of(Pass), table_of(RunPass), table_of(Run), table_of(Audit)
+PASSES, RUN_PASSES, RUNS = table_of(Pass), table_of(RunPass), table_of(Run)
 CURSORS, READINGS, CHUNKS = table_of(Cursor), table_of(Reading), table_of(Chunk)
 
 
@@ -38,15 +37,6 @@ class Tally:
         """Count something that is no outcome of its own (linked, conflicts, parked, drift)."""
         if number:
             self.plain[name] = self.plain.get(name, 0) + number
-
-
-@dataclass(slots=True)
-class Trail:
-    """The decisions of one record's merge, for the audit."""
-
-    alguna_id: str | None
-    external_id: str | None
-    decisions: list[dict[str, Value]]
 
 
 async def open_pass(
@@ -156,41 +146,6 @@ async def add_counts(session: AsyncSession, pass_id: str, tally: Tally, calls: M
     if calls:
         known.calls = {side: known.calls.get(side, 0) + calls.get(side, 0) for side in {*known.calls, *calls}}
     session.add(known)
-
-
-async def record_trails(
-    session: AsyncSession, scope: Scope, pass_id: str, trails: Sequence[Trail], at: datetime
-) -> None:
-    """Keep the decisions of merges (I3)."""
-    rows = [
-        {
-            **scope.columns(),
-            "alguna_id": trail.alguna_id,
-            "external_id": trail.external_id,
-            "pass_id": pass_id,
-            "decisions": trail.decisions,
-            "at": at,
-        }
-        for trail in trails
-    ]
-    if rows:
-        await session.execute(insert(AUDIT), rows)
-
-
-async def rules_of(
-    session: AsyncSession, scope: Scope, pass_id: str, sources: Mapping[Side, Sequence[str]]
-) -> dict[tuple[Side, str], dict[str, str]]:
-    """The rules by which a pass decided, by record (side, id) and Alguna field."""
-    found: dict[tuple[Side, str], dict[str, str]] = {}
-    for side, ids in sources.items():
-        column = AUDIT.c.alguna_id if side is Side.ALGUNA else AUDIT.c.external_id
-        query = select(column, AUDIT.c.decisions).where(
-            scope.covers(AUDIT), AUDIT.c.pass_id == pass_id, column.in_(list(ids))
-        )
-        for record_id, decisions in (await session.execute(query.order_by(AUDIT.c.id))).all():
-            rules = {str(one["field"]): str(one["rule"]) for one in decisions if "rule" in one}
-            found.setdefault((side, record_id), {}).update(rules)
-    return found
 
 
 async def cursor(session: AsyncSession, scope: Scope, side: Side) -> str | None:

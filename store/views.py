@@ -164,5 +164,5 @@ def base(row: Link) -> JsonObject:
 
 
 def audit(row: Audit) -> JsonObject:
-    """Return the decisions of one merge of a record."""
-    return {"at": time(row.at), "passId": row.pass_id, "decisions": row.decisions}
+    """Return what was decided of a record at one moment, and in which run (None: by a person, outside of any)."""
+    return {"at": time(row.at), "syncId": row.run_id, "passId": row.pass_id, "decisions": row.decisions}

@@ -269,6 +269,19 @@ class LinkAnswer(Answer):
     last_sync_at: str | None
 
 
+class AuditAnswer(Answer):
+    """What was decided of a record at one moment, and in which run (null: by a person, outside of any).
+
+    Each decision has `field` (null: the whole record), `action`, `rule`, and, where it is about a field, `base` and the
+    values of both sides with their times; `by` is the person.
+    """
+
+    at: str
+    sync_id: str | None
+    pass_id: str | None
+    decisions: list[dict[str, Any]]
+
+
 class RecordState(Answer):
     """Where one record stands, with its trail, newest first."""
 
@@ -282,7 +295,7 @@ class RecordState(Answer):
     errors: list[ErrorAnswer]
     conflicts: list[ConflictAnswer]
     reason: str | None
-    audit: list[dict[str, Any]]
+    audit: list[AuditAnswer]
 
 
 class FieldAnswer(Answer):

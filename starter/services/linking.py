@@ -12,10 +12,11 @@ from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing
 from starter.services.steering import tell_ended
 from starter.services.systems import connected
-from store import conflicts, links, listing, retention, staging, views
+from store import conflicts, links, listing, retention, staging, trails, views
 from store.links import NewLink
 from store.scope import Scope
 from store.tables.connections import Integration
+from store.trails import about_record
 from store.types import utc_now
 
 JsonObject = dict[str, Any]
@@ -40,9 +41,9 @@ async def show(
 
 
 async def put(
-    backend: Backend, integration: Integration, entity: Entity, alguna_id: str, external_id: str
+    backend: Backend, integration: Integration, entity: Entity, alguna_id: str, external_id: str, *, by: str
 ) -> JsonObject:
-    """Link two records; the next pass merges them. Linking the same two again changes nothing.
+    """Link two records, as `by` wants; the next pass merges them. Linking the same two again changes nothing.
 
     Raises Missing or Invalid when one of them does not exist, Clash when one is linked with another.
     """
@@ -67,12 +68,13 @@ async def put(
         await links.tombstone(session, dead, "its partner is deleted; linked anew by a person")
         at = utc_now()
         await links.add(session, scope, [NewLink(alguna_id, external_id, "person")], config_version=version, at=at)
+        await trails.record(session, scope, [about_record(alguna_id, external_id, "linked", "person", by=by)], at)
         both = [(Side.ALGUNA, alguna_id), (Side.EXTERNAL, external_id)]
         await staging.ask(session, scope, both, "link", at)
     return await show(backend, integration, entity, alguna_id=alguna_id, external_id=external_id)
 
 
-async def remove(backend: Backend, integration: Integration, entity: Entity, alguna_id: str) -> None:
+async def remove(backend: Backend, integration: Integration, entity: Entity, alguna_id: str, *, by: str) -> None:
     """End a link: its records are neither matched nor created again until a person links them. Raises Missing."""
     scope = Scope(integration.id, entity)
     async with backend.db.transaction() as session:
@@ -80,6 +82,8 @@ async def remove(backend: Backend, integration: Integration, entity: Entity, alg
         if alguna_id not in found:
             raise Missing(f"there is no active link of {entity.value} {alguna_id} in {integration.id}")
         await links.tombstone(session, [found[alguna_id].id], "unlinked by a person")
+        trail = about_record(alguna_id, found[alguna_id].external_id, "unlinked", "person", by=by)
+        await trails.record(session, scope, [trail], utc_now())
         closed = await conflicts.close(session, scope, "fields", [str(found[alguna_id].id)], "closed")
     # The next pass wakes those that cannot be reached now.
     await tell_ended(backend, integration.id, entity, closed)

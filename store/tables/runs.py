@@ -175,7 +175,10 @@ class ConflictRow(SQLModel, table=True):
 
 
 class Audit(SQLModel, table=True):
-    """The decisions of one merge of one record: for each field base, both values, action and rule; and the pass."""
+    """What was decided of one record at one moment: for each field base, both values, times, action and rule.
+
+    `pass_id` and `run_id` name what decided it; both are NULL where a person did, outside of a run.
+    """
 
     __tablename__ = "audit"
     __table_args__ = (
@@ -188,6 +191,7 @@ class Audit(SQLModel, table=True):
     entity: str
     alguna_id: str | None = None
     external_id: str | None = None
-    pass_id: str
+    pass_id: str | None = None
+    run_id: str | None = None
     decisions: list[dict[str, Any]] = Field(sa_column=Column(ExactJson, nullable=False))
     at: datetime = Field(sa_type=UtcDateTime)

@@ -6,9 +6,9 @@ import pytest
 
 from core.records import Entity, Side
 from core.values import Value
-from store import passes
-from store.passes import Trail
+from store import trails
 from store.scope import Scope
+from store.trails import Trail
 from store.types import utc_now
 from tests.api.test_inbox import MAPPINGS, ask, decision, listed, of_fields, of_match, resolve, unreachable, with_errors
 from tests.api.world import World
@@ -59,8 +59,8 @@ async def test_the_summary_tells_what_waits_and_which_rule_decided_what(world: W
     single: dict[str, Value] = {"field": "name", "rule": "only_change", "action": "to_alguna"}
     async with world.backend.db.transaction() as session:
         scope = Scope(world.id, Entity.ACCOUNTS)
-        trails = [Trail("cus_1", "001A", [won, person]), Trail("cus_2", "001B", [won, single])]
-        await passes.record_trails(session, scope, "p1", trails, utc_now())
+        made = [Trail("cus_1", "001A", [won, person]), Trail("cus_2", "001B", [won, single])]
+        await trails.record(session, scope, made, utc_now(), pass_id="p1", run_id="sync_1")
     shown = await world.call("GET", "/{id}/conflicts/summary?days=7")
     assert shown["days"] == 7
     waiting = {(item["kind"], item["field"]): item["count"] for item in shown["open"]}

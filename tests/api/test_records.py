@@ -9,11 +9,11 @@ from core.errors import ErrorType, RecordFailure
 from core.merge import FieldBase
 from core.records import Entity, Record, Side
 from core.values import Value
-from store import errors, links, passes, staging
+from store import errors, links, staging, trails
 from store.errors import FailedRecord
 from store.links import NewLink
-from store.passes import Trail
 from store.scope import Scope
+from store.trails import Trail
 from store.types import utc_now
 from tests.api.world import World
 
@@ -70,13 +70,14 @@ async def test_a_records_state_shows_base_and_trail(world: World) -> None:
         {"field": "mrr", "action": "to_external", "rule": "direction", "alguna": Decimal("12.50")}
     ]
     async with world.backend.db.transaction() as session:
-        await passes.record_trails(session, scope, "p", [Trail("cus_1", "001A", decisions)], AT)
+        await trails.record(session, scope, [Trail("cus_1", "001A", decisions)], AT, pass_id="p", run_id="sync_1")
     for record_id in ("cus_1", "001A"):
         shown = await world.call("GET", f"/{{id}}/sync-state/accounts/{record_id}")
         assert (shown["status"], shown["algunaId"], shown["externalId"]) == ("synced", "cus_1", "001A")
         assert shown["lastSyncAt"] == "2026-05-04T12:00:00.000Z"
         assert shown["base"]["mrr"] == {"alguna": 12.5, "external": 12.5, "editedAt": None, "drift": False}
         assert shown["base"]["name"]["drift"] is True
+        assert (shown["audit"][0]["syncId"], shown["audit"][0]["passId"]) == ("sync_1", "p")
         assert shown["audit"][0]["decisions"][0]["alguna"] == 12.5
     await world.call("GET", "/{id}/sync-state/accounts/cus_2", status=404)
     state = await world.call("GET", "/{id}/sync-state")

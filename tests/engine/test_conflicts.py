@@ -69,7 +69,7 @@ async def test_i3_a_conflict_whose_cause_disappears_closes_itself_and_its_workfl
         await world.boxes.edit("salesforce", "accounts", agreed[1]["Id"], Name=f"Ours {agreed[0]['id']}")
         await world.boxes.edit("salesforce", "accounts", edited[1]["Id"], Name="A newer edit")
         backend = Backend(world.services, world.client)
-        await linking.remove(backend, await integration_of(world), Entity.ACCOUNTS, unlinked[0]["id"])
+        await linking.remove(backend, await integration_of(world), Entity.ACCOUNTS, unlinked[0]["id"], by="operations")
         assert await ended_as(world, before[unlinked[0]["id"]]) == "closed", "at once, without a pass"
         await world.boxes.control("salesforce", "DELETE", f"records/accounts/{deleted[1]['Id']}")
         await world.sync()

@@ -10,7 +10,7 @@ from core.records import Entity
 from starter.api import documents
 from starter.api.answers import Json, listed
 from starter.api.bodies import LinksQuery, SetLink
-from starter.api.needs import Named, Remembered, Served
+from starter.api.needs import Caller, Named, Remembered, Served
 from starter.services import linking
 from store import listing, views
 from store.scope import Scope
@@ -42,13 +42,15 @@ async def get_link(entity: Entity, alguna_id: str, integration: Remembered, back
 
 
 @router.put("/{alguna_id:path}", response_model=documents.LinkAnswer)
-async def put_link(entity: Entity, alguna_id: str, body: SetLink, integration: Named, backend: Served) -> Response:
+async def put_link(
+    entity: Entity, alguna_id: str, body: SetLink, integration: Named, backend: Served, caller: Caller
+) -> Response:
     """Link an Alguna record with an external one; the next sync merges them."""
-    return Json(await linking.put(backend, integration, entity, alguna_id, body.external_id))
+    return Json(await linking.put(backend, integration, entity, alguna_id, body.external_id, by=caller))
 
 
 @router.delete("/{alguna_id:path}", status_code=204)
-async def delete_link(entity: Entity, alguna_id: str, integration: Named, backend: Served) -> Response:
+async def delete_link(entity: Entity, alguna_id: str, integration: Named, backend: Served, caller: Caller) -> Response:
     """Unlink: the two are neither matched nor created again until a person links them."""
-    await linking.remove(backend, integration, entity, alguna_id)
+    await linking.remove(backend, integration, entity, alguna_id, by=caller)
     return Response(status_code=204)
