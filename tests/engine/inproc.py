@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 from sqlalchemy import select
+from sqlmodel import col
 from temporalio.client import Client
 
 from activities.contracts import ChunkRef, Mode, PassRef, RunRequest
@@ -106,13 +107,13 @@ class Passes(World):
     async def conflicts(self, *statuses: str) -> list[ConflictRow]:
         """The conflicts with these statuses (open ones where none is named)."""
         async with self.services.db.session() as session:
-            rows = (await session.execute(select(ConflictRow).order_by(ConflictRow.id))).scalars()  # type: ignore[arg-type]
+            rows = (await session.execute(select(ConflictRow).order_by(col(ConflictRow.id)))).scalars()
             return [row for row in rows if row.status in (statuses or ("open",))]
 
     async def errors(self, status: str = "open") -> list[RecordError]:
         """The record errors with a status."""
         async with self.services.db.session() as session:
-            rows = (await session.execute(select(RecordError))).scalars()
+            rows = (await session.execute(select(RecordError).order_by(col(RecordError.id)))).scalars()
             return [row for row in rows if row.status == status]
 
     async def total_calls(self) -> int:

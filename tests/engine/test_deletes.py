@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlmodel import col
 
 from activities.contracts import Mode
 from core.records import Entity, Side
@@ -38,7 +39,7 @@ async def pairs(world: World, entity: Entity = Entity.ACCOUNTS) -> list[tuple[st
 async def rows(world: World, entity: Entity = Entity.ACCOUNTS) -> list[Link]:
     """All links with their tombstones, in the order they were made."""
     async with world.services.db.session() as session:
-        found = (await session.execute(select(Link))).scalars()
+        found = (await session.execute(select(Link).order_by(links.LINKS.c.id))).scalars()
         return [row for row in found if row.entity == entity.value]
 
 
@@ -49,12 +50,20 @@ async def tomb(world: World, side: Side, record_id: str, entity: Entity = Entity
 
 async def errors(world: World) -> list[RecordError]:
     async with world.services.db.session() as session:
-        return [row for row in (await session.execute(select(RecordError))).scalars() if row.status == "open"]
+        return [
+            row
+            for row in (await session.execute(select(RecordError).order_by(col(RecordError.id)))).scalars()
+            if row.status == "open"
+        ]
 
 
 async def questions(world: World) -> list[ConflictRow]:
     async with world.services.db.session() as session:
-        return [row for row in (await session.execute(select(ConflictRow))).scalars() if row.status == "open"]
+        return [
+            row
+            for row in (await session.execute(select(ConflictRow).order_by(col(ConflictRow.id)))).scalars()
+            if row.status == "open"
+        ]
 
 
 async def delete(world: World, system: str, entity: str, record_id: str) -> None:
