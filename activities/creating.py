@@ -12,6 +12,7 @@ from activities.filtering import outside_reason
 from activities.intake import revivable
 from activities.relating import unlinked_reason
 from core.causes import texts_of
+from core.config import given_options
 from core.merge import FieldBase, SideView, create
 from core.records import PARENT_OF, Entity, OperationKind, Side
 from core.values import Value
@@ -23,6 +24,8 @@ from store.scope import Scope
 from store.staging import StagedRecord
 from store.trails import Trail
 from store.writes import Planned, operation_key
+
+_ORPHAN = {Entity.PAYMENTS: "settles no invoice"}
 
 
 def decide_alone(
@@ -45,6 +48,9 @@ def decide_alone(
     if tomb is not None and not revivable(tomb, record.side):
         _skip(decided, item, "unlinked before; link it again to sync it")
         return
+    if record.unready is not None:
+        _skip(decided, item, record.unready)
+        return
     if not context.reaches(target):
         # Without a digest it is not taken for settled: the next pass that may create it looks at it again.
         _skip(decided, replace(item, digest=""), "waits for a sync in both directions")
@@ -59,7 +65,7 @@ def decide_alone(
     parent_id: str | None = None
     if PARENT_OF.get(context.ref.entity) is not None:
         if record.parent_id is None:
-            _skip(decided, item, "belongs to no account")
+            _skip(decided, item, _ORPHAN.get(context.ref.entity, "belongs to no account"))
             return
         parent = parents.get(record.parent_id)
         if parent is None:
@@ -97,6 +103,10 @@ def _create(context: PassContext, decided: Decided, item: StagedRecord, parent_i
     values = context.connectors[target].normalise(context.ref.entity, result.values)
     if context.ref.entity is Entity.ACCOUNTS and target is Side.ALGUNA and context.currency is not None:
         values.setdefault("currency", context.currency)
+    chosen = given_options(context.config.entity_options.get(context.ref.entity))
+    for option, name in context.facts[target].option_fields.items():
+        if option in chosen:
+            values.setdefault(name, chosen[option])
     pending = _unwritten(context, target, item) | {
         name: replace(base, unconfirmed=None)
         for name, base in as_stored(context, target, result.pending, values).items()

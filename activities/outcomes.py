@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.effects import Effects, Made, store_effects
 from activities.engine import PassContext
+from activities.lookalikes import pick_lookalikes
 from activities.relating import written
 from connectors.protocols import WriteResult, WriteStatus
 from core.causes import texts_of
@@ -21,7 +22,7 @@ from core.errors import ErrorType, RecordFailure
 from core.merge import FieldBase, adopt
 from core.records import Operation, OperationKind, Record, Side
 from core.values import Value, fingerprint
-from store import links
+from store import errors, links
 from store.endings import Ending
 from store.errors import FailedRecord
 from store.links import LinkState, NewLink
@@ -51,7 +52,7 @@ async def store_results(
     effects = Effects()
     link_ids = {item.link_id for item in opened.values() if item.link_id is not None}
     known = await links.by_ids(session, sorted(link_ids), lock=True)
-    for result in results:
+    for result in await pick_lookalikes(session, context, results):
         item = opened[result.operation_id]
         link = known.get(item.link_id) if item.link_id is not None else None
         _apply(context, effects, item, link, result, certain, sent)
@@ -74,6 +75,8 @@ def _apply(
         case WriteStatus.DONE:
             effects.end("done", operation.id)
             _done(context, effects, item, link, result, certain)
+            if result.failure is not None:
+                _doubtful(context, effects, item, result.failure, result.target_id)
         case WriteStatus.EXISTS:
             effects.end("done", operation.id)
             _exists(context, effects, item, result, sent)
@@ -107,7 +110,8 @@ def _done(
     operation = item.operation
     target_id = result.target_id or operation.target_id or ""
     alguna_id, external_id = pair_of(operation, target_id)
-    base = written_base(context, item, result.record, certain=certain)
+    doubtful = result.failure.field if result.failure else None
+    base = written_base(context, item, result.record, certain=certain, doubtful=doubtful)
     marked = operation.target is Side.EXTERNAL and context.plan.marker is not None
     if operation.kind is OperationKind.CREATE:
         new = NewLink(alguna_id, external_id, "created", base, item.generation, item.generation, marked)
@@ -131,6 +135,18 @@ def _done(
     effects.endings.append(Ending(operation.target, outcome, alguna_id, external_id, fields=sorted(operation.values)))
 
 
+def _doubtful(
+    context: PassContext, effects: Effects, item: OpenOperation, failure: RecordFailure, target_id: str | None
+) -> None:
+    """Open an error about what was carried out all the same; it stays until a person has looked."""
+    operation = item.operation
+    ids = pair_of(operation, target_id or operation.target_id)
+    texts = texts_of(operation.values)
+    effects.failed.append(
+        FailedRecord(operation.target, operation.source_id, *ids, failure, place=errors.MADE, texts=texts)
+    )
+
+
 def _exists(context: PassContext, effects: Effects, item: OpenOperation, result: WriteResult, sent: bool) -> None:
     """Link what is there instead of making it twice, and let the two be merged.
 
@@ -146,16 +162,19 @@ def _exists(context: PassContext, effects: Effects, item: OpenOperation, result:
 
 
 def written_base(
-    context: PassContext, item: OpenOperation, stored: Record | None, *, certain: bool
+    context: PassContext, item: OpenOperation, stored: Record | None, *, certain: bool, doubtful: str | None = None
 ) -> dict[str, FieldBase]:
-    """The bases after a write: what the response shows, else what was sent, marked unconfirmed until it is read."""
+    """The bases after a write: what the response shows, else what was sent, marked unconfirmed until it is read.
+
+    A `doubtful` field of the target was made otherwise than it was sent: the difference counts as drift.
+    """
     target = item.operation.target
     names = {plan.alguna_field: plan.name(target) for plan in context.plan.fields}
     base: dict[str, FieldBase] = {}
     for name, value in item.pending.items():
         path = names.get(name)
         if stored is not None and path is not None and path in stored.fields:
-            base[name] = adopt(value, target, stored.fields[path])
+            base[name] = replace(adopt(value, target, stored.fields[path]), drift=value.drift or path == doubtful)
         elif certain and context.facts[target].returns_values and not value.drift:
             base[name] = value
         else:

@@ -3,6 +3,9 @@
 A create is looked up by its marker: found, it is linked and merged; absent, it is sent again (the byte-identical
 request under its key where the vendor keeps keys, else in a new request). An update is never sent again blindly: the
 target is read, and what is there tells whether the update was carried out.
+
+Where nothing readable tells what we made (`EntityFacts.anonymous`), the order is the other way round: as long as the
+vendor knows the key, the byte-identical request tells for certain; only then lookalikes are judged.
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from activities.engine import Engine, PassContext
+from activities.lookalikes import judge_lookalikes
 from activities.outcomes import store_results
 from activities.relating import with_parent
 from activities.vanished import judged
-from connectors.protocols import Connector, WriteRequest, WriteResult, WriteStatus
+from connectors.protocols import Connector, FindsLookalikes, WriteRequest, WriteResult, WriteStatus
 from core.merge import LostUpdate, judge_lost_update
 from core.records import OperationKind, Record
 from store import writes
@@ -33,9 +37,11 @@ async def _settle_one(engine: Engine, context: PassContext, request: OpenRequest
     connector = context.connectors[request.side]
     async with engine.db.session() as session:
         opened = {item.operation.id: item for item in await writes.operations(session, request.operation_ids)}
+    if context.facts[request.side].anonymous and await _settle_by_key(engine, context, connector, request, opened):
+        return
     creates = [item for item in opened.values() if item.operation.kind is OperationKind.CREATE]
     others = [item for item in opened.values() if item.operation.kind is not OperationKind.CREATE]
-    results, fresh, absent = await _settle_creates(context, connector, creates)
+    results, fresh, absent = await _settle_creates(engine, context, connector, creates)
     more, seen, undone = await _settle_updates(context, connector, others)
     replayed = await _replay(context, connector, request, opened, absent + undone)
     if replayed is not None:
@@ -47,13 +53,32 @@ async def _settle_one(engine: Engine, context: PassContext, request: OpenRequest
         await writes.plan_again(session, [item.operation.id for item in absent + undone])
 
 
+async def _settle_by_key(
+    engine: Engine,
+    context: PassContext,
+    connector: Connector,
+    request: OpenRequest,
+    opened: dict[int, OpenOperation],
+) -> bool:
+    """Send the request of anonymous creates again under its key; return whether that was possible."""
+    results = await _replay(context, connector, request, opened, list(opened.values()))
+    if results is None:
+        return False
+    async with engine.turn(context) as session:
+        if await writes.settle_request(session, request.id):
+            await store_results(session, context, opened, results)
+    return True
+
+
 async def _settle_creates(
-    context: PassContext, connector: Connector, creates: list[OpenOperation]
+    engine: Engine, context: PassContext, connector: Connector, creates: list[OpenOperation]
 ) -> tuple[list[WriteResult], dict[int, Record], list[OpenOperation]]:
     """Look for what these creates made: results and records of those found, and the ones that are absent."""
     if not creates:
         return [], {}, []
     target = creates[0].operation.target
+    if isinstance(connector, FindsLookalikes) and context.facts[target].anonymous:
+        return await judge_lookalikes(engine, context, connector, creates)
     found = await connector.find_created([item.operation for item in creates], context.plan.paths(target))
     results, fresh = [], {}
     for item in creates:

@@ -33,6 +33,11 @@ class EntityFacts:
     grain of its modification times in seconds. `batch` is the most operations of one request. `pull_with` are the
     entities that come for free with a scan of this one. `page` is how many changes one call reads at most. `moves` says
     whether a record can be given another parent: an update then carries the new parent's id under the name `parent`.
+
+    `anonymous` says that nothing readable tells a record that we made from any other (Alguna's invoices and payments):
+    a create of unknown outcome is sent again under its key as long as the vendor knows that, and only then looked for.
+    `option_fields` are entity options (api.md's names) that become a value of every new record, by the field that takes
+    them: `{"paymentAccount": "Account.AccountID"}`; the connector finds them in `Operation.values`.
     """
 
     object_name: str
@@ -45,6 +50,8 @@ class EntityFacts:
     pull_with: tuple[Entity, ...] = ()
     page: int = 1_000
     moves: bool = False
+    anonymous: bool = False
+    option_fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,10 @@ class WriteResult:
     DONE: `target_id`, and `record` where the response carries values. EXISTS: a record with our marker or unique key is
     already there, `target_id` says which. REJECTED: `failure`. NOT_FOUND: the target is gone. MOVED: someone changed it
     since we read it. RETRY: an innocent row of a failed batch, or a lock; `failure` says which.
+
+    A DONE with a `failure` was carried out, and a person must look all the same (the vendor made another total of it):
+    it is linked, and an error is opened. A DONE create without `target_id` has `lookalikes`: the system does not say
+    which record it made, so the first of them that has no link is taken for it.
     """
 
     operation_id: int
@@ -102,6 +113,7 @@ class WriteResult:
     target_id: str | None = None
     record: Record | None = None
     failure: RecordFailure | None = None
+    lookalikes: tuple[Record, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +181,11 @@ class Connector(Protocol):
         ...
 
     async def read(self, entity: Entity, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
-        """Read records by id. A missing id is absent from the result; one known to be deleted has `deleted` set."""
+        """Read records by id. A missing id is absent from the result; one known to be deleted has `deleted` set.
+
+        Of `payments`, an id without an invoice (`core.documents.split_allocation`) names a whole payment, as an event
+        does: all its allocations are returned, under their own ids.
+        """
         ...
 
     async def look_up(
@@ -183,7 +199,10 @@ class Connector(Protocol):
         ...
 
     async def find_created(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Record]:
-        """Look for the records that these creates of unknown outcome made: operation id -> record; absent = none."""
+        """Look for the records that these creates of unknown outcome made: operation id -> record; absent = none.
+
+        Only by a marker or a unique key; for entities that are `EntityFacts.anonymous` see `FindsLookalikes`.
+        """
         ...
 
     def needs_current(self, operation: Operation, age: float) -> bool:
@@ -238,6 +257,55 @@ class KnowsNewest(Protocol):
         """Return the records that were created last, and of those that come along with them; one call.
 
         Empty for an entity whose changes a fetch finds without a scan.
+        """
+        ...
+
+
+@runtime_checkable
+class FindsLookalikes(Protocol):
+    """A connector with `anonymous` entities: nothing readable says which record a create of unknown outcome made."""
+
+    async def lookalikes(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, list[Record]]:
+        """Return, by operation id, the records that agree in all that was sent and are young enough, oldest first.
+
+        Young enough: made since `Operation.planned_at`, less some minutes for clocks that differ. The engine asks only
+        once the vendor has forgotten the request's key, and leaves out records that are linked: one that is left is
+        taken for what was made, none means that nothing was, and several become a `duplicate` for a person.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A value that an entity option could have, as the configuration takes it, and what a person knows it by."""
+
+    value: Value
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """An entity option that must be set before the entity can be synced, or whose value is not right.
+
+    `option` is its name in api.md (`itemMap`, `paymentAccount`). `reason` completes "`paymentAccount` …", say
+    "is needed: Xero books each payment to an account". `candidates` are the values it could have.
+    """
+
+    option: str
+    reason: str
+    candidates: tuple[Candidate, ...] = ()
+
+
+@runtime_checkable
+class NeedsOptions(Protocol):
+    """A connector of which some entities need options that a person chooses. Asked when a configuration is saved."""
+
+    async def needs(self, entity: Entity, given: Mapping[str, Value], creates: bool) -> Sequence[Need]:
+        """Return what an entity lacks, or has wrong, in the options that are given (api.md's names, absent = not set).
+
+        `creates` says whether the configuration lets records be created here. An option that is not given and has
+        exactly one candidate is set to it and stored; every other need refuses the configuration by the option's name.
+        Raises SyncError when the system cannot be asked.
         """
         ...
 

@@ -15,9 +15,10 @@ from pydantic.alias_generators import to_camel
 
 from core.enums import Direction, MatchType, Normalize, OnDelete, OnMultiple, OnNoMatch, OnNotFound, Strategy, Transform
 from core.filter_config import RecordFilter, filter_plan
+from core.invoice_lines import LINE_OPTIONS
 from core.normalize import known_region
 from core.plan import DeleteGuard, EntityPlan, FieldPlan, MatchPlan, MatchRulePlan
-from core.records import Entity, Side
+from core.records import MONEY, Entity, Side
 from core.scripts import Script, ScriptHost
 from core.values import Value
 
@@ -167,7 +168,7 @@ class Realtime(_Model):
 
 
 class ItemMap(_Model):
-    """How invoice lines find the vendor's items: by sku, or product id -> item id or code, with a fallback."""
+    """How invoice lines find the vendor's items: product id -> item id or code, else by sku, else a fallback item."""
 
     by: Literal["sku"] | None = None
     items: dict[str, str] = Field(default_factory=dict)
@@ -187,6 +188,27 @@ class EntityOptions(_Model):
     tax_map: dict[str, str] | None = None
     sales_account: str | None = None
     payment_account: str | None = None
+
+
+OPTION_OF = {
+    "subsidiary": frozenset({Entity.ACCOUNTS, Entity.INVOICES, Entity.PAYMENTS}),
+    "itemMap": frozenset({Entity.INVOICES}),
+    "taxMap": frozenset({Entity.INVOICES}),
+    "salesAccount": frozenset({Entity.INVOICES}),
+    "paymentAccount": frozenset({Entity.PAYMENTS}),
+}
+"""Which entities an option is for, where it is not for all (api.md section 2)."""
+
+
+def given_options(options: EntityOptions | None) -> dict[str, Value]:
+    """Return the options that are set and say how a provider keeps its records, by their names in api.md."""
+    given = options.model_dump(mode="json", by_alias=True) if options is not None else {}
+    return {name: given[name] for name in OPTION_OF if given.get(name) is not None}
+
+
+def options_of_others(entity: Entity, options: EntityOptions) -> list[tuple[str, frozenset[Entity]]]:
+    """Return the options that are set for an entity they mean nothing to, with the entities they are for."""
+    return [(name, OPTION_OF[name]) for name in given_options(options) if entity not in OPTION_OF[name]]
 
 
 class SyncConfig(_Model):
@@ -241,7 +263,7 @@ def plan(
             direction=config.direction.intersect(item.direction),
             strategy=rules.get(item.alguna_field) or item.conflict_resolution or usual,
             transform=item.transform,
-            options=transform_options(item, currency),
+            options=transform_options(item, currency, options),
             required=item.required,
             default=_exact(item.default),
             write_once=item.write_once,
@@ -262,7 +284,7 @@ def plan(
         marker=marker,
         parent=parent,
         on_not_found=config.on_not_found,
-        on_delete=_on_delete(config.on_delete, options.on_delete),
+        on_delete=_on_delete(entity, config.on_delete, options.on_delete),
         delete_guard=DeleteGuard(guard.share, guard.at_least),
         can_create=frozenset(
             side for side in Side if config.direction.allows(side) and matching.on_no_match is OnNoMatch.CREATE
@@ -271,8 +293,11 @@ def plan(
     )
 
 
-def _on_delete(usual: OnDeletePolicy, own: EntityOnDelete | None) -> dict[Side, OnDelete]:
+def _on_delete(entity: Entity, usual: OnDeletePolicy, own: EntityOnDelete | None) -> dict[Side, OnDelete]:
     own = own or EntityOnDelete()
+    if entity in MONEY:
+        # A void is carried over unless the entity's own option says otherwise (ADR 10).
+        usual = OnDeletePolicy(to_external=OnDelete.ARCHIVE, to_alguna=OnDelete.ARCHIVE)
     return {Side.EXTERNAL: own.to_external or usual.to_external, Side.ALGUNA: own.to_alguna or usual.to_alguna}
 
 
@@ -280,11 +305,19 @@ def _functions(item: FieldMapping) -> dict[Side, tuple[str, str | None]]:
     return {Side.EXTERNAL: ("toExternal", item.to_external), Side.ALGUNA: ("toAlguna", item.to_alguna)}
 
 
-def transform_options(mapping: FieldMapping, currency: str | None) -> dict[str, Value]:
-    """Return a mapping's transform options with exact numbers, and the currency where a transform needs one."""
+def transform_options(
+    mapping: FieldMapping, currency: str | None, entity_options: EntityOptions | None = None
+) -> dict[str, Value]:
+    """Return a mapping's transform options with exact numbers, and those that a transform takes from elsewhere.
+
+    `number_to_currency` takes the currency, `invoice_lines` the maps of the entity's options.
+    """
     options = {key: _exact(value) for key, value in (mapping.transform_options or {}).items()}
     if mapping.transform is Transform.NUMBER_TO_CURRENCY and currency:
         options.setdefault("currency", currency)
+    if mapping.transform is Transform.INVOICE_LINES and entity_options is not None:
+        given = given_options(entity_options)
+        options = {key: given[key] for key in sorted(LINE_OPTIONS & given.keys())} | options
     return options
 
 

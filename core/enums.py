@@ -45,6 +45,7 @@ class Transform(StrEnum):
     DATE_TO_ISO = "date_to_iso"
     BOOLEAN_TO_STRING = "boolean_to_string"
     VALUE_MAP = "value_map"
+    INVOICE_LINES = "invoice_lines"
     CUSTOM = "custom"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from core.compare import alike, blank
+from core.documents import same_money
 from core.enums import Direction, Transform
 from core.errors import FieldValidation
 from core.plan import NOWHERE, FieldPlan, Origin
@@ -89,6 +90,8 @@ def _matches(
         carried = carry(field, target, source_value, source)
         if alike(carried, target_value):
             return True
+        if field.transform is Transform.INVOICE_LINES:
+            return same_money(carried, target_value)
         if not reshapes(field) or blank(carried) or blank(target_value):
             return False
         return alike(carried, carry(field, target, carry(field, target.other, target_value, there), source))

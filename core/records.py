@@ -39,6 +39,10 @@ PARENT_OF: dict[Entity, Entity] = {
 }
 
 
+MONEY = frozenset({Entity.INVOICES, Entity.PAYMENTS})
+"""The kinds of record that are money documents (ADR 10)."""
+
+
 class OperationKind(StrEnum):
     """What one write does to one record."""
 
@@ -55,6 +59,8 @@ class Record:
     not read is absent, a path that is empty is None. `modified_at` is in that side's own clock. `modified_by_us` is
     None where the vendor does not say. `parent_id` and `marker` are ids: the parent's on this side, the linked
     record's on the other side. `merged_into` is set on a deleted record that lives on in another one of its side.
+    `unready` says why a record must not be created on the other side yet (a draft invoice, a pending payment): it is
+    skipped with that reason until a later read shows it without.
     """
 
     side: Side
@@ -67,6 +73,7 @@ class Record:
     parent_id: str | None = None
     marker: str | None = None
     merged_into: str | None = None
+    unready: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class Operation:
     `key` never depends on run, chunk or attempt. `values` are in the target's own names and representation;
     `expected` holds the values the merge believed the target to have (empty for a create). `source_id` is the id of
     the record on the other side; `target_id` is None for a create. `parent_id` is the parent's id on the target side.
+    `planned_at` is when it was stored, before anything was sent (our clock).
     """
 
     id: int
@@ -88,3 +96,4 @@ class Operation:
     values: dict[str, Value]
     expected: dict[str, Value] = field(default_factory=dict)
     parent_id: str | None = None
+    planned_at: datetime | None = None

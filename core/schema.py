@@ -124,3 +124,8 @@ class WriteFacts(Protocol):
     def kinds(self) -> frozenset[OperationKind]:
         """The operations the system can take."""
         ...
+
+    @property
+    def option_fields(self) -> Mapping[str, str]:
+        """The entity options that become a value of every new record, by the field that takes them."""
+        ...

@@ -29,6 +29,7 @@ _UNFIT: Final[dict[Transform, tuple[frozenset[str], str]]] = {
     Transform.NUMBER_TO_CURRENCY: (_DATE_TYPES | {"boolean", "list"}, "numbers"),
     Transform.DATE_TO_ISO: (money.NUMERIC_TYPES | {"boolean", "list"}, "dates"),
     Transform.BOOLEAN_TO_STRING: (money.NUMERIC_TYPES | _DATE_TYPES | {"list"}, "true and false"),
+    Transform.INVOICE_LINES: (money.NUMERIC_TYPES | _DATE_TYPES | {"boolean", "picklist", "id"}, "lists of lines"),
 }
 _SAMPLES: Final = (Decimal("1234567.89"), Decimal("-1234.5"), Decimal("0.07"), Decimal(0))
 

@@ -14,6 +14,7 @@ from typing import Final
 from core import dates, money
 from core.enums import Transform
 from core.errors import FieldValidation
+from core.invoice_lines import LINE_OPTIONS, lines_to_alguna, lines_to_external
 from core.options import text_option, words_option
 from core.plan import FieldPlan
 from core.records import Side
@@ -108,6 +109,7 @@ TRANSFORMS: Final[dict[Transform, TransformPair]] = {
         map_to_alguna,
         frozenset({"map", "table", "algunaTable", "default", "unmapped"}),
     ),
+    Transform.INVOICE_LINES: TransformPair(lines_to_external, lines_to_alguna, LINE_OPTIONS),
     # Carried by the field's own functions.
     Transform.CUSTOM: TransformPair(_same, _same),
 }

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from core import paths
-from core.config import FieldMapping, IntegrationConfig, Matching, plan
+from core.config import FieldMapping, IntegrationConfig, Matching, options_of_others, plan
 from core.enums import Direction, MatchType, OnDelete, OnNoMatch, Transform
 from core.errors import FieldValidation
 from core.field_check import check_fit
@@ -28,6 +28,8 @@ _ONLY_FROM = {Side.ALGUNA: Direction.ALGUNA_TO_EXTERNAL, Side.EXTERNAL: Directio
 # What the engine gives new records by itself: the currency that the configuration or the provider account names.
 _FILLED = {Side.ALGUNA: ("currency",), Side.EXTERNAL: ()}
 _KEY = {Side.ALGUNA: "algunaField", Side.EXTERNAL: "externalField"}
+# A contact is taken from its customer's list, an invoice is voided.
+_ARCHIVED_IN_ALGUNA = frozenset({Entity.CONTACTS, Entity.INVOICES})
 
 
 def check_config(
@@ -53,7 +55,7 @@ def _check_general(config: IntegrationConfig) -> Iterator[Problem]:
         yield Problem("onDelete.toAlguna", "nothing can be archived in Alguna; use ignore or unlink")
     for entity, options in config.entity_options.items():
         archives = options.on_delete is not None and options.on_delete.to_alguna is OnDelete.ARCHIVE
-        if archives and entity is not Entity.CONTACTS:
+        if archives and entity not in _ARCHIVED_IN_ALGUNA:
             message = f"{entity.value} cannot be archived in Alguna; use ignore or unlink"
             yield Problem(f"entityOptions.{entity.value}.onDelete.toAlguna", message)
         currency = options.default_currency
@@ -61,6 +63,9 @@ def _check_general(config: IntegrationConfig) -> Iterator[Problem]:
             yield Problem(
                 f"entityOptions.{entity.value}.defaultCurrency", f"`{currency}` is not an ISO 4217 currency code"
             )
+        for option, known in options_of_others(entity, options):
+            message = f"is only for {' and '.join(one.value for one in Entity if one in known)}"
+            yield Problem(f"entityOptions.{entity.value}.{option}", message)
 
 
 def _check_entities(config: IntegrationConfig, known: Collection[Entity]) -> Iterator[Problem]:
@@ -192,7 +197,7 @@ class _EntityCheck:
             if not self.config.direction.allows(side):
                 continue
             written = {_name(side, item) for item in self._mappings() if item.direction.allows(side)}
-            filled = {facts.marker, facts.parent, *_FILLED[side], *written}
+            filled = {facts.marker, facts.parent, *_FILLED[side], *written, *facts.option_fields.values()}
             for name, field in schema.fields.items():
                 if field.required and not field.read_only and name not in filled:
                     yield "mappings", f"`{name}` is required to create {schema.object_name}, but no mapping writes it"

@@ -26,6 +26,8 @@ from store.tables.sync import InboxItem
 ERRORS, INBOX = table_of(RecordError), table_of(InboxItem)
 MESSAGE_LIMIT = 2_000
 UNRESOLVED = ("open", "retrying", "ignored")
+MADE = "*"
+"""The place of an error about what was written, but is not as it should be."""
 _KEYS = ("integration_id", "entity", "target", "source_id", "place")
 
 
@@ -33,7 +35,8 @@ _KEYS = ("integration_id", "entity", "target", "source_id", "place")
 class FailedRecord:
     """A record that could not be brought to `target`, and why. `source_id` is its id on the other side.
 
-    `place` is the field whose value could not be carried over, or "" for a write that was refused. `digest` stands for
+    `place` is the field whose value could not be carried over, "" for a write that was refused, or `MADE` for what was
+    written and is not as it should be. `digest` stands for
     what the record held; `texts` are its own values, which are no part of the cause.
     """
 
@@ -123,7 +126,10 @@ async def close_errors(
     run_id: str | None,
     *conditions: ColumnElement[bool],
 ) -> None:
-    """Close the errors of records that reached the target (those that meet `conditions`), and note the run."""
+    """Close the errors of records that reached the target (those that meet `conditions`), and note the run.
+
+    What a person has to look at although it was written (`MADE`) stays until the person says so.
+    """
     for part in chunked(sorted(source_ids)):
         await session.execute(
             update(ERRORS)
@@ -132,6 +138,7 @@ async def close_errors(
                 ERRORS.c.target == target.value,
                 ERRORS.c.source_id.in_(part),
                 ERRORS.c.status.in_(UNRESOLVED),
+                ERRORS.c.place != MADE,
                 *conditions,
             )
             .values(status="resolved", resolved_by=run_id, next_retry_at=None)

@@ -38,13 +38,15 @@ _REPLACED = [
     "parent_id",
     "marker",
     "merged_into",
+    "unready",
     "read_at",
 ]
 
 
 def digest(record: Record) -> str:
-    """The fingerprint by which a record is recognised as unchanged: its fields, parent, marker and deletion."""
-    return fingerprint([record.fields, record.parent_id, record.marker, record.deleted])
+    """The fingerprint by which a record is recognised as unchanged: its fields, parent, marker, deletion, readiness."""
+    unready = [record.unready] if record.unready is not None else []
+    return fingerprint([record.fields, record.parent_id, record.marker, record.deleted, *unready])
 
 
 HINT = "event"
@@ -74,6 +76,7 @@ def _staged(scope: Scope, row: Row[Any]) -> StagedRecord:
         row.parent_id,
         row.marker,
         row.merged_into,
+        row.unready,
     )
     return StagedRecord(row.id, record, row.link_id, row.hash, row.read_at)
 
@@ -105,6 +108,7 @@ async def put(
             "parent_id": record.parent_id,
             "marker": record.marker,
             "merged_into": record.merged_into,
+            "unready": record.unready,
             "read_at": read_at,
         }
         for record, link_id in records

@@ -92,6 +92,7 @@ def _operation(row: Row[Any]) -> OpenOperation:
         values=row._mapping["values"],
         expected=row.expected,
         parent_id=row.parent_id,
+        planned_at=row.created_at,
     )
     return OpenOperation(operation, decode_base(row.pending), row.link_id, row.read_at, row.tries, row.generation)
 

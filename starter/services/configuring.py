@@ -18,6 +18,7 @@ from core.records import Entity
 from core.validate import check_config
 from starter.services.affecting import affects
 from starter.services.backend import Backend
+from starter.services.options import with_options
 from starter.services.refusals import Invalid, Missing
 from starter.services.systems import describe
 from store.tables.connections import Integration
@@ -209,6 +210,9 @@ async def _store(
     # Switching off must work when a system is out of reach, too.
     switched_off = known is not None and not config.enabled and config == known.model_copy(update={"enabled": False})
     problems = [] if switched_off else await _check(backend, integration, config)
+    if not switched_off:
+        config, lacking = await with_options(backend, integration, config)
+        problems += lacking
     if problems:
         raise Invalid(*problems)
     document, touched = document_of(config), await affects(backend, integration, known, config)

@@ -143,6 +143,7 @@ class Staged(SQLModel, table=True):
     parent_id: str | None = None
     marker: str | None = None
     merged_into: str | None = None
+    unready: str | None = None
     read_at: datetime = Field(sa_type=UtcDateTime)
 
 

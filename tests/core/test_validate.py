@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,7 @@ class Facts:
     marker: str | None
     parent: str | None = None
     kinds: frozenset[OperationKind] = frozenset(OperationKind)
+    option_fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def schema(side: Side, entity: Entity, name: str, *fields: FieldSchema) -> EntitySchema:
