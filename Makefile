@@ -22,7 +22,7 @@ FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.
 	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
 
 .DEFAULT_GOAL := help
-.PHONY: test-fuzz help install demo up test test-postgres test-model check coverage bench clean lock
+.PHONY: test-fuzz help install demo up test test-postgres test-model check coverage bench bench-latency clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -77,6 +77,9 @@ coverage: install ## run the core's own tests and refuse less than 95 % branch c
 
 bench: install ## measure throughput, API calls, Temporal actions and memory
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-latency: install ## measure how long an edit takes from one system to the other, by events
+	@$(BIN)/python -m benchmarks.latency $(ARGS)
 
 clean: ## remove .venv, build output and tool caches (keeps .external-sync, which holds data and keys)
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

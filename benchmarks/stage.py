@@ -52,6 +52,7 @@ class Stage:
     alguna: str
     own: str
     bare: str
+    temporal_address: str
     peak_bytes: int = 0
     handles: list[WorkflowHandle[Any, Any]] = field(default_factory=list)
 
@@ -124,10 +125,10 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
             dev_server(folder=folder, port=free_port(1), metrics_port=metrics_port)
         )
         sandbox = [sys.executable, "-m", "sandbox", "--no-limits", "--port-base"]
-        stack.enter_context(_process([*sandbox, str(base), "--vendor", "alguna", "--vendor", "salesforce"], folder, {}))
-        stack.enter_context(_process([*sandbox, str(bare_base), "--vendor", "salesforce"], folder, {}))
+        stack.enter_context(running([*sandbox, str(base), "--vendor", "alguna", "--vendor", "salesforce"], folder, {}))
+        stack.enter_context(running([*sandbox, str(bare_base), "--vendor", "salesforce"], folder, {}))
         worker = stack.enter_context(
-            _process([sys.executable, "-m", "worker"], folder, _worker_environment(settings, server.address))
+            running([sys.executable, "-m", "worker"], folder, environment(settings, server.address))
         )
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=60, trust_env=False))
         stage = Stage(
@@ -139,16 +140,18 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
             alguna=f"http://{HOST}:{base}",
             own=f"http://{HOST}:{base + 1}",
             bare=f"http://{HOST}:{bare_base + 1}",
+            temporal_address=server.address,
         )
         for url in (stage.alguna, stage.own, stage.bare):
-            await _answers(http, url)
+            await answers(http, f"{url}/_sandbox/calls")
         await _configure(stage)
         watch = asyncio.create_task(stage.watch_memory())
         stack.callback(watch.cancel)
         yield stage
 
 
-def _worker_environment(settings: Settings, address: str) -> dict[str, str]:
+def environment(settings: Settings, address: str) -> dict[str, str]:
+    """The variables of a part that runs as a process of its own."""
     return {
         "EXTERNAL_SYNC_DATA_DIR": str(settings.data_dir),
         "EXTERNAL_SYNC_DATABASE_URL": settings.database_url,
@@ -161,9 +164,10 @@ def _worker_environment(settings: Settings, address: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _process(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: list[str], folder: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A part as a process, stopped at the end; what it prints goes to `processes.log`."""
     with (folder / "processes.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, stdout=log, stderr=log)
     try:
         yield process
     finally:
@@ -175,12 +179,13 @@ def _process(command: list[str], folder: Path, environment: dict[str, str]) -> I
             process.wait()
 
 
-async def _answers(http: httpx.AsyncClient, url: str) -> None:
+async def answers(http: httpx.AsyncClient, url: str) -> None:
+    """Wait until a server answers well."""
     async with asyncio.timeout(30):
         while True:
             with contextlib.suppress(httpx.TransportError):
-                await http.get(f"{url}/_sandbox/calls")
-                return
+                if (await http.get(url)).is_success:
+                    return
             await asyncio.sleep(0.05)
 
 
