@@ -8,6 +8,7 @@ VENDORS: dict[str, tuple[int, str]] = {
     "alguna": (0, "sandbox.alguna.vendor:AlgunaSandbox"),
     "salesforce": (1, "sandbox.salesforce.vendor:SalesforceSandbox"),
     "hubspot": (2, "sandbox.hubspot.vendor:HubSpotSandbox"),
+    "quickbooks": (3, "sandbox.quickbooks.vendor:QuickBooksSandbox"),
 }
 
 
