@@ -2,13 +2,13 @@
 
 import json
 import re
-import time
 from typing import Any
 from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sandbox.kit.oauth import bearer
 from sandbox.quickbooks.about import NAMES, About
 from sandbox.quickbooks.batches import Batches
 from sandbox.quickbooks.company import Company
@@ -71,11 +71,10 @@ class Api:
         return JSONResponse(error.body(at), error.status, headers)
 
     def _check_token(self, request: Request, realm_id: str) -> None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        access = self._tokens.accesses.get(token) if scheme.lower() == "bearer" else None
-        if access is None:
+        token = bearer(request)
+        if token not in self._tokens.accesses:
             raise unauthenticated("Malformed bearer token: the token is unknown" if token else "Missing bearer token")
-        if access.expires_at <= time.time():
+        if self._tokens.live_access(token) is None:
             raise unauthenticated(f"Token expired: {token[:12]}")
         if realm_id != self._realm_id:
             raise unauthorised()

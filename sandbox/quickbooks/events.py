@@ -4,8 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC
 from functools import partial
 from typing import Any
@@ -26,20 +25,10 @@ class Events:
         self._webhooks = webhooks
         self._setup = setup
         self._realm_id = realm_id
-        self._muted = False
-
-    @contextmanager
-    def muted(self) -> Iterator[None]:
-        """No events for what changes inside."""
-        self._muted = True
-        try:
-            yield
-        finally:
-            self._muted = False
 
     def announce(self, change: Change) -> None:
         """Send one change in the format that the app is set to."""
-        if self._webhooks.url is None or self._muted or change.kind not in _TOLD:
+        if not self._webhooks.wanted or change.kind not in _TOLD:
             return
         shape = self._cloud_event if self._setup.webhook_format == "cloudevents" else self._classic
         body = json.dumps(shape(change)).encode()

@@ -1,27 +1,26 @@
 """Intuit's sign-in: discovery, consent page, tokens, revocation; one host here, several in the world (sheet 1)."""
 
-import html
 import json
-import time
 from typing import Any
-from urllib.parse import parse_qs, urlencode
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from sandbox.quickbooks.tokens import HARD_SECONDS, REFRESH_SECONDS, Grant, Tokens, basic_credentials
+from sandbox.kit.oauth import ALLOW, DECISION, Form, basic_auth, consent_page, form_of, sent_back
+from sandbox.quickbooks.setup import Setup
+from sandbox.quickbooks.tokens import HARD_SECONDS, REFRESH_SECONDS, Tokens
 
 AUTHORIZE = "/connect/oauth2"
 TOKEN = "/oauth2/v1/tokens/bearer"
 REVOKE = "/v2/oauth2/tokens/revoke"
 _DISCOVERY = "/.well-known/"
 _HARD_HEADER = "x-include-refresh-token-hard-expires-in"
-Form = dict[str, str]
 
 
 class OAuth:
-    def __init__(self, tokens: Tokens, realm_id: str) -> None:
+    def __init__(self, tokens: Tokens, setup: Setup, realm_id: str) -> None:
         self._tokens = tokens
+        self._setup = setup
         self._realm_id = realm_id
 
     def takes(self, path: str) -> bool:
@@ -30,50 +29,54 @@ class OAuth:
 
     async def handle(self, request: Request) -> Response:
         """Answer a call of the sign-in."""
-        path, body = request.url.path, (await request.body()).decode("utf-8", "replace")
+        path = request.url.path
         if path.startswith(_DISCOVERY):
             return JSONResponse(_discovery(str(request.base_url).rstrip("/")))
         if path == AUTHORIZE:
-            return self._authorize(request, {**_form(request.url.query), **_form(body)})
+            return self._authorize(request, await form_of(request, query=True))
         if request.method != "POST":
             return Response("Method Not Allowed", 405, media_type="text/plain")
-        if basic_credentials(request) != (self._tokens.client_id, self._tokens.client_secret):
+        if basic_auth(request) != (self._tokens.client_id, self._tokens.client_secret):
             return JSONResponse({"error": "invalid_client"}, 401)
         if path == REVOKE:
-            return self._revoke(request, body)
-        return self._token(request, _form(body))
+            return await self._revoke(request)
+        return self._token(request, await form_of(request))
 
     def _token(self, request: Request, form: Form) -> Response:
-        grant: Grant | None = None
         if form.get("grant_type") == "refresh_token":
-            grant = self._tokens.refresh(form.get("refresh_token", ""))
+            grant = self._tokens.refreshed(form.get("refresh_token", ""))
             if grant is None:
                 return _refused("invalid_grant", "Incorrect or invalid refresh token")
         elif form.get("grant_type") == "authorization_code":
-            if not self._tokens.take_code(form.get("code", ""), form.get("redirect_uri", "")):
+            code = self._tokens.take_code(form.get("code", ""), form.get("redirect_uri", ""))
+            if code is None or code.expires_at < self._tokens.now():
                 return _refused("invalid_grant", "Invalid authorization code")
             grant = self._tokens.new_grant()
         else:
             return _refused("unsupported_grant_type", "Invalid grant type")
-        access = self._tokens.new_access(grant)
+        access = self._tokens.new_access(grant, self._setup.access_token_seconds)
         issued: dict[str, Any] = {
             "token_type": "bearer",
             "access_token": access.token,
-            "expires_in": round(access.expires_at - time.time()),
+            "expires_in": round(access.expires_at - self._tokens.now()),
             "refresh_token": grant.refresh_token,
             "x_refresh_token_expires_in": REFRESH_SECONDS,
         }
         if request.headers.get(_HARD_HEADER, "").lower() == "true":
-            issued["x_refresh_token_hard_expires_in"] = round(grant.consented_at + HARD_SECONDS - time.time())
+            issued["x_refresh_token_hard_expires_in"] = round(grant.consented_at + HARD_SECONDS - self._tokens.now())
         return JSONResponse(issued)
 
-    def _revoke(self, request: Request, body: str) -> Response:
+    async def _revoke(self, request: Request) -> Response:
         """The token comes as JSON (Intuit's clients) or as a form."""
         try:
-            token = str(json.loads(body).get("token", ""))
+            token = str(json.loads(await request.body()).get("token", ""))
         except (ValueError, AttributeError):
-            token = _form(body).get("token", "")
-        return Response(status_code=200) if self._tokens.revoke(token) else _refused("invalid_request", "Unknown token")
+            token = (await form_of(request)).get("token", "")
+        grant = self._tokens.holder(token)
+        if grant is None:
+            return _refused("invalid_request", "Unknown token")
+        self._tokens.revoke(grant)
+        return Response(status_code=200)
 
     def _authorize(self, request: Request, form: Form) -> Response:
         """GET shows the page; POST is the click. The company comes back as `realmId` beside the code."""
@@ -82,17 +85,10 @@ class OAuth:
         if not known or not redirect_uri.startswith(("http://", "https://")) or form.get("response_type") != "code":
             return HTMLResponse("<h1>Sorry, but we didn't connect</h1>", 400)
         if request.method == "GET":
-            return HTMLResponse(_consent_page(form))
-        state = {"state": form["state"]} if "state" in form else {}
-        answer = {"error": "access_denied", **state}
-        if form.get("decision") == "allow":
-            answer = {"code": self._tokens.new_code(redirect_uri), **state, "realmId": self._realm_id}
-        joint = "&" if "?" in redirect_uri else "?"
-        return RedirectResponse(redirect_uri + joint + urlencode(answer), 302)
-
-
-def _form(text: str) -> Form:
-    return {name: values[-1] for name, values in parse_qs(text).items()}
+            return consent_page(form, "Connect app to QuickBooks?", "Connect", "No, thanks")
+        if form.get(DECISION) == ALLOW:
+            return sent_back(form, {"code": self._tokens.new_code(redirect_uri), "realmId": self._realm_id})
+        return sent_back(form, {"error": "access_denied"})
 
 
 def _refused(error: str, description: str) -> Response:
@@ -113,18 +109,3 @@ def _discovery(base: str) -> dict[str, Any]:
         "scopes_supported": ["openid", "email", "profile"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
     }
-
-
-def _consent_page(form: Form) -> str:
-    """A plain page: no script, one form, two buttons."""
-    hidden = "".join(
-        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
-        for name, value in form.items()
-        if name != "decision"
-    )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Connect app to QuickBooks</title></head>'
-        f'<body><h1>Connect app to QuickBooks?</h1><form method="post">{hidden}'
-        '<button name="decision" value="allow">Connect</button> '
-        '<button name="decision" value="deny">No, thanks</button></form></body></html>'
-    )

@@ -1,12 +1,14 @@
 """The sample companies as a bookkeeper would have entered them."""
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from sandbox.kit.companies import Company as Sample
 from sandbox.kit.companies import Line, company
+from sandbox.kit.seeding import Seeder
 from sandbox.quickbooks.company import Company
-from sandbox.quickbooks.schema import CUSTOMER, INVOICE, ITEM, PAYMENT, TAX_CODE, Kind
+from sandbox.quickbooks.schema import CUSTOMER, INVOICE, ITEM, PAYMENT, TAX_CODE
 from sandbox.quickbooks.values import cents, number
 
 # Legal forms as they are spelled here; the billing system has the short ones.
@@ -14,38 +16,27 @@ _FORMS = {"Ltd": "Limited", "Inc": "Inc.", "Corp": "Corporation", "LLC": "L.L.C.
 Values = dict[str, Any]
 
 
-class Seeder:
-    """Makes sample records, each once. Payment n pays invoice n of company n, every third by half."""
+class QuickBooksSeeder(Seeder):
+    """Payment n pays invoice n of company n, every third by half."""
 
     def __init__(self, books_company: Company) -> None:
+        super().__init__()
         self._company = books_company
-        self.known: dict[str, str] = {}
 
-    def seed(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
-        """The ids of the sample records number `offset … offset+count-1`."""
-        make = {"accounts": self._customer, "invoices": self._invoice, "payments": self._payment}[entity]
-        return [make(seed, index) for index in range(offset, offset + count)]
+    def makers(self) -> Mapping[str, Callable[[int, int], str]]:
+        return {"accounts": self._customer, "invoices": self._invoice, "payments": self._payment}
 
     def _customer(self, seed: int, index: int) -> str:
-        return self._once(f"accounts:{seed}:{index}", CUSTOMER, lambda: self._customer_values(company(seed, index)))
+        return self._company.create(CUSTOMER, self._customer_values(company(seed, index))).id
 
     def _invoice(self, seed: int, index: int) -> str:
-        def values() -> Values:
-            return self._invoice_values(company(seed, index), self._customer(seed, index))
-
-        return self._once(f"invoices:{seed}:{index}", INVOICE, values)
+        values = self._invoice_values(company(seed, index), self.one("accounts", seed, index))
+        return self._company.create(INVOICE, values).id
 
     def _payment(self, seed: int, index: int) -> str:
-        def values() -> Values:
-            return self._payment_values(company(seed, index), self._invoice(seed, index), half=index % 3 == 0)
-
-        return self._once(f"payments:{seed}:{index}", PAYMENT, values)
-
-    def _once(self, key: str, kind: Kind, values: Any) -> str:
-        held = self.known.get(key)
-        if held is None or self._company.books.find(kind, held) is None:
-            self.known[key] = held = self._company.create(kind, values()).id
-        return held
+        invoice_id = self.one("invoices", seed, index)
+        values = self._payment_values(company(seed, index), invoice_id, half=index % 3 == 0)
+        return self._company.create(PAYMENT, values).id
 
     def _currency(self, code: str) -> Values:
         """A company with one currency has everything in that."""

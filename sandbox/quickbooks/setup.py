@@ -1,14 +1,14 @@
 """What an administrator of the company can set: record `company` of the control API's entity `setup`."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from sandbox.kit.behaviour import ControlModel
+from sandbox.kit.administered import Switches
 
 
-class Setup(ControlModel):
+class Setup(Switches):
     """The company's preferences, and the behaviours of Intuit's gateway that differ between accounts and years.
 
     `country` decides the tax model: US has one tax code per transaction, all others one per line (sheet 8.2).
@@ -16,6 +16,8 @@ class Setup(ControlModel):
     `oldRefreshTokenSeconds` (sheet 1). `throttleShape` is how a 429 looks (sheet 5). With `badEmailBreaksPages` one
     customer with an address that is none makes every page with it fail, as seen in 2019 (sheet 8.8).
     """
+
+    record_id: ClassVar[str] = "company"
 
     access_token_seconds: float = Field(default=3600, gt=0)
     refresh_rotation_seconds: float = Field(default=86_400, ge=0)
@@ -36,6 +38,3 @@ class Setup(ControlModel):
     def line_taxes(self) -> bool:
         """Whether each line has a tax code of its own."""
         return self.country != "US"
-
-    def record(self, **more: Any) -> dict[str, Any]:
-        return {"id": "company", **self.model_dump(by_alias=True, mode="json"), **more}

@@ -5,14 +5,14 @@ import secrets
 import zlib
 from typing import ClassVar
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.kit.administered import SETUP, AdministeredVendor
 from sandbox.kit.clock import iso
 from sandbox.kit.faults import FaultKind
 from sandbox.kit.limits import Limits
-from sandbox.kit.vendor import Record, RecordError, Vendor
+from sandbox.kit.vendor import Record, RecordError
 from sandbox.kit.webhooks import Webhooks
 from sandbox.quickbooks import metering
 from sandbox.quickbooks.api import Api
@@ -25,16 +25,15 @@ from sandbox.quickbooks.metering import Metering
 from sandbox.quickbooks.oauth import TOKEN, OAuth
 from sandbox.quickbooks.people import ENTITIES, People
 from sandbox.quickbooks.replays import Replays
-from sandbox.quickbooks.seeding import Seeder
+from sandbox.quickbooks.seeding import QuickBooksSeeder
 from sandbox.quickbooks.setup import Setup
 from sandbox.quickbooks.tokens import Tokens, account_in
 
-SETUP, COMPANY = "setup", "company"
 _SEEDED = ("accounts", "invoices", "payments")
 _HTML_503 = "<html><head><title>503 Service Temporarily Unavailable</title></head><body>nginx</body></html>"
 
 
-class QuickBooksSandbox(Vendor):
+class QuickBooksSandbox(AdministeredVendor[Setup]):
     """Beside the sample entities, `setup` holds one record, `company`: what an administrator can set."""
 
     name: ClassVar[str] = "quickbooks"
@@ -42,19 +41,18 @@ class QuickBooksSandbox(Vendor):
     faults: ClassVar[frozenset[FaultKind]] = frozenset(FaultKind)
 
     def __init__(self, account: str, limits: Limits, webhooks: Webhooks) -> None:
-        super().__init__(account, limits, webhooks)
-        self._setup = Setup()
+        super().__init__(account, limits, webhooks, Setup())
         self._realm_id = f"9130{zlib.crc32(account.encode()):012d}"
-        self._books = Books(self.clock, self._setup)
+        self._books = Books(self.clock, self.switches)
         self._company = Company(self._books)
-        self._tokens = Tokens(account, self._setup)
-        self._metering = Metering(limits, self._setup)
-        self._replays = Replays(self._setup)
-        self._oauth = OAuth(self._tokens, self._realm_id)
-        self._api = Api(self._company, self._tokens, self._metering, self._replays, self._setup, self._realm_id)
-        self._people = People(self._company)
-        self._seeder = Seeder(self._company)
-        self._events = Events(webhooks, self._setup, self._realm_id)
+        self._tokens = Tokens(account, self.switches)
+        self._metering = Metering(limits, self.switches)
+        self._replays = Replays(self.switches)
+        self._oauth = OAuth(self._tokens, self.switches, self._realm_id)
+        self._api = Api(self._company, self._tokens, self._metering, self._replays, self.switches, self._realm_id)
+        self.people = People(self._company)
+        self._seeder = QuickBooksSeeder(self._company)
+        self._events = Events(webhooks, self.switches, self._realm_id)
         self._books.changed = self._events.announce
         webhooks.secret = webhooks.secret or secrets.token_hex(16)
         self._open()
@@ -90,50 +88,32 @@ class QuickBooksSandbox(Vendor):
         return self._api.refused(self._metering.refusal())
 
     def reset(self) -> None:
-        self._set_up(Setup())
+        self.set_up(self.fresh())
         self._open()
         self._seeder.known.clear()
         self._replays.clear()
         self._metering.refill()
 
-    def seed(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
+    def make_samples(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
         if entity not in _SEEDED:
             raise RecordError(422, f"{entity} cannot be seeded")
-        with self._events.muted():
-            return self._seeder.seed(entity, count, seed, offset)
+        return self._seeder.seed(entity, count, seed, offset)
 
-    def list_records(self, entity: str, limit: int | None, offset: int, deleted: bool) -> tuple[list[Record], int]:
-        if entity == SETUP:
-            return [self._shown_setup()][offset:][:limit], 1
-        return self._people.listed(entity, limit, offset, deleted)
+    def shown(self) -> Record:
+        return {"realmId": self._realm_id}
 
-    def get_record(self, entity: str, record_id: str, deleted: bool) -> Record:
-        return self._shown_setup() if entity == SETUP else self._people.one(entity, record_id, deleted)
-
-    def create_record(self, entity: str, values: Record) -> Record:
-        return self.replace_record(SETUP, COMPANY, values) if entity == SETUP else self._people.create(entity, values)
-
-    def replace_record(self, entity: str, record_id: str, values: Record) -> Record:
-        if entity != SETUP:
-            return self._people.replace(entity, record_id, values)
-        self._set_up(_checked_setup(values))
-        return self._shown_setup()
-
-    def patch_record(self, entity: str, record_id: str, values: Record) -> Record:
-        if entity != SETUP:
-            return self._people.patch(entity, record_id, values)
-        return self.replace_record(SETUP, COMPANY, {**self._setup.model_dump(by_alias=True), **values})
-
-    def delete_record(self, entity: str, record_id: str) -> None:
-        if entity == SETUP:
-            self._set_up(Setup())
-        else:
-            self._people.delete(entity, record_id)
+    def set_up(self, switches: Setup) -> None:
+        """An empty company is opened anew where its country or currency changes."""
+        now = self.switches
+        moved = (switches.country, switches.home_currency) != (now.country, now.home_currency)
+        super().set_up(switches)
+        if moved and not any(self._books.tables[ENTITIES[entity].name] for entity in _SEEDED):
+            self._open()
 
     def credentials(self, base_url: str) -> Record:
         """A consent of its own to the app. Without `limits` while they are off."""
         grant = self._tokens.new_grant()
-        access = self._tokens.new_access(grant)
+        access = self._tokens.new_access(grant, self.switches.access_token_seconds)
         granted: Record = {
             "baseUrl": base_url,
             "tokenUrl": base_url + TOKEN,
@@ -167,11 +147,11 @@ class QuickBooksSandbox(Vendor):
             "tokens": self._tokens.dump(),
             "replays": self._replays.dump(),
             "seeded": self._seeder.known,
-            "setup": self._setup.model_dump(by_alias=True, mode="json"),
+            "setup": self.switches.data(),
         }
 
     def load(self, data: Record) -> None:
-        self._set_up(Setup.model_validate(data["setup"]))
+        self.set_up(Setup.model_validate(data["setup"]))
         self._books.load(data["books"])
         self._tokens.load(data["tokens"])
         self._replays.load(data["replays"])
@@ -179,25 +159,5 @@ class QuickBooksSandbox(Vendor):
 
     def _open(self) -> None:
         self._books.clear()
-        with self._events.muted():
+        with self.webhooks.muted():
             open_books(self._books)
-
-    def _shown_setup(self) -> Record:
-        return self._setup.record(realmId=self._realm_id)
-
-    def _set_up(self, setup: Setup) -> None:
-        """In place, because every part holds the same object. An empty company is opened anew in its new country."""
-        moved = setup.country != self._setup.country or setup.home_currency != self._setup.home_currency
-        for key in Setup.model_fields:
-            setattr(self._setup, key, getattr(setup, key))
-        if moved and not any(self._books.tables[ENTITIES[entity].name] for entity in _SEEDED):
-            self._open()
-
-
-def _checked_setup(values: Record) -> Setup:
-    shown = {"id", "realmId"}
-    try:
-        return Setup.model_validate({key: value for key, value in values.items() if key not in shown})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise RecordError(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error

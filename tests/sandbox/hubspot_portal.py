@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import httpx
 from hubspot import HubSpot
 
 from sandbox.kit.limits import Limits
 from sandbox.kit.testing import SandboxThread
+from tests.sandbox.controlled import Controlled
 
 # The client ships no types.
 Client = Any
 
 
 @dataclass
-class Portal:
+class Portal(Controlled):
     """One sandbox account: `control` for the control API, `api` for wire calls with a live token."""
 
-    url: str
-    control: httpx.Client
-    credentials: dict[str, Any] = field(default_factory=dict)
-
-    def connect(self) -> None:
-        self.credentials = self.control.get("/_sandbox/credentials").json()
+    setup_id: ClassVar[str] = "portal"
 
     def client(self, **options: Any) -> Client:
         """hubspot-api-client with a live access token, pointed here."""
@@ -54,25 +50,6 @@ class Portal:
         """A call of the token endpoint with the app's own id and secret unless the form names others."""
         own = {"client_id": self.credentials["clientId"], "client_secret": self.credentials["clientSecret"]}
         return self.control.post(path, data={**own, **form})
-
-    def seed(self, entity: str, count: int, offset: int = 0) -> list[str]:
-        body = {"entity": entity, "count": count, "seed": 7, "offset": offset}
-        ids: list[str] = self.control.post("/_sandbox/seed", json=body).json()["ids"]
-        return ids
-
-    def person(self, method: str, path: str, body: Any = None) -> Any:
-        """A person's edit, or a look at a raw record."""
-        response = self.control.request(method, f"/_sandbox/records/{path}", json=body)
-        response.raise_for_status()
-        return response.json() if response.content else None
-
-    def set_up(self, **values: Any) -> None:
-        """Change what an administrator can switch."""
-        self.person("PATCH", "setup/portal", values)
-
-    def tell(self, path: str, body: Any) -> None:
-        """Any other call of the control API."""
-        self.control.post(f"/_sandbox/{path}", json=body).raise_for_status()
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import httpx
 from intuitlib.client import AuthClient
@@ -14,6 +14,7 @@ from quickbooks import QuickBooks
 
 from sandbox.kit.limits import Limits
 from sandbox.kit.testing import SandboxThread
+from tests.sandbox.controlled import Controlled
 
 # The clients ship no types.
 Client = Any
@@ -22,15 +23,10 @@ os.environ.setdefault("OAUTHLIB_INSECURE_TRANSPORT", "1")
 
 
 @dataclass
-class Running:
+class Running(Controlled):
     """One sandbox account: `control` for the control API, `api` for wire calls with a live token."""
 
-    url: str
-    control: httpx.Client
-    credentials: dict[str, Any] = field(default_factory=dict)
-
-    def connect(self) -> None:
-        self.credentials = self.control.get("/_sandbox/credentials").json()
+    setup_id: ClassVar[str] = "company"
 
     def fresh(self) -> Running:
         """The same, with an empty company and a new grant."""
@@ -103,25 +99,6 @@ class Running:
         body = {"CustomerRef": {"value": customer_id}, "TotalAmt": total, "Line": links, **values}
         payment: dict[str, Any] = self.post("payment", body)["Payment"]
         return payment
-
-    def seed(self, entity: str, count: int, offset: int = 0) -> list[str]:
-        body = {"entity": entity, "count": count, "seed": 7, "offset": offset}
-        ids: list[str] = self.control.post("/_sandbox/seed", json=body).json()["ids"]
-        return ids
-
-    def person(self, method: str, path: str, body: Any = None) -> Any:
-        """A person's edit, or a look at a raw record."""
-        response = self.control.request(method, f"/_sandbox/records/{path}", json=body)
-        response.raise_for_status()
-        return response.json() if response.content else None
-
-    def set_up(self, **values: Any) -> None:
-        """Change what an administrator can set."""
-        self.person("PATCH", "setup/company", values)
-
-    def tell(self, path: str, body: Any) -> None:
-        """Any other call of the control API."""
-        self.control.post(f"/_sandbox/{path}", json=body).raise_for_status()
 
 
 @contextmanager
