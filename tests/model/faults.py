@@ -98,7 +98,9 @@ class Loopback(httpx.AsyncBaseTransport):
         self._points.at("answer" if reads else "reply")
         if exchange.cut:
             raise httpx.ReadError("the connection was cut", request=request)
-        return httpx.Response(exchange.status, headers=exchange.headers, content=bytes(exchange.body), request=request)
+        # As a stream, which the client reads and closes as it does with one from the network.
+        body = httpx.ByteStream(bytes(exchange.body))
+        return httpx.Response(exchange.status, headers=exchange.headers, stream=body, request=request)
 
 
 class _Exchange:
