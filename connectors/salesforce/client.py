@@ -16,7 +16,7 @@ from connectors.http import VendorClient, began, read_with_retries, retry_after
 from connectors.protocols import ConnectorContext
 from connectors.rest import RestClient
 from connectors.salesforce.errors import failures_of, to_error, type_of_status
-from connectors.salesforce.oauth import base_url, exchange
+from connectors.salesforce.oauth import base_url, exchange, saves_duplicates
 from connectors.salesforce.soql import query_path
 from connectors.salesforce.spec import USERINFO_PATH, VENDOR
 from core.errors import ErrorType, Permission, RateLimit, SyncError
@@ -27,6 +27,7 @@ _QUOTA_SECONDS = 600.0
 _USER_TOPIC = "salesforce.user"
 # Change events of our own writes carry this name (sheet 7.5).
 _OPTIONS = {"Sforce-Call-Options": "client=external-sync"}
+_SAVE_DUPLICATES = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,9 @@ class SalesforceClient(RestClient):
         return await exchange(http, credentials)
 
     def headers(self, values: Mapping[str, str], method: str, url: str) -> dict[str, str]:
-        """Our name, by which change events tell our own writes."""
-        return super().headers(values, method, url) | _OPTIONS
+        """Our name, by which change events tell our own writes; with it what duplicate rules shall do."""
+        duplicates = _SAVE_DUPLICATES if saves_duplicates(values) else {}
+        return super().headers(values, method, url) | _OPTIONS | duplicates
 
     def refuses_token(self, response: httpx.Response) -> bool:
         """A 401, or the 403 that the identity service gives instead; not a session that policy forbids (sheet 1.5)."""

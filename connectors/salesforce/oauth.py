@@ -42,6 +42,17 @@ def base_url(values: Mapping[str, str]) -> str:
     return url.rstrip("/")
 
 
+def saves_duplicates(values: Mapping[str, str]) -> bool:
+    """Whether duplicate rules that only alert people shall let our rows pass (sheet 4.6).
+
+    Raises `FieldValidation` for a setting that is neither `block` (the default) nor `allow`.
+    """
+    setting = values.get("duplicateRules") or "block"
+    if setting not in ("block", "allow"):
+        raise FieldValidation("credentials.duplicateRules must be block or allow")
+    return setting == "allow"
+
+
 async def exchange(http: VendorClient, credentials: Credentials) -> dict[str, str]:
     """Get new tokens: `accessToken`, `instanceUrl`, and where the vendor sends them `refreshToken`, `userId`,
     `organizationId`. Raises `GrantDead`, `Transient` or `RateLimit`.

@@ -56,6 +56,7 @@ SALESFORCE = Offering(
             "username",
             "privateKey",
             "audience",
+            "duplicateRules",
         }
     ),
     make=SalesforceConnector,

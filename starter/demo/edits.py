@@ -12,9 +12,8 @@ from starter.demo.agreement import (
     linked_contacts,
 )
 from starter.demo.sides import primary
-from starter.demo.world import INTEGRATION, SEED, Pair, World, check, check_same, contact_of, wait_for
+from starter.demo.world import COMPANIES, INTEGRATION, SEED, Pair, World, check, check_same, contact_of, wait_for
 
-COMPANIES = 60
 _ALGUNA_HAS = range(0, 40)
 _SALESFORCE_HAS = range(20, 60)
 _CONTACTS_OF_A_COMPANY = 2

@@ -41,6 +41,13 @@ class AlgunaSide:
         """Return all subscriptions."""
         return self._all("/subscriptions")
 
+    def value(self, entity: str, record_id: str, field: str) -> object:
+        """Return the value of a record's field; a contact stands in its customer's list."""
+        if entity == "contacts":
+            listed = (one for customer in self.customers() for one in customer.get("contacts") or [])
+            return next(one for one in listed if one["id"] == record_id)[field]
+        return self._get(f"/{'customers' if entity == 'accounts' else entity}/{record_id}", {})[field]
+
     def _all(self, path: str) -> list[Row]:
         rows: list[Row] = []
         while True:

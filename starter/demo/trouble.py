@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from starter.demo import others
 from starter.demo.agreement import check_accounts, check_contacts, check_subscriptions
-from starter.demo.edits import COMPANIES
-from starter.demo.world import INTEGRATION, SEED, World, check, check_same, wait_for
+from starter.demo.world import COMPANIES, INTEGRATION, SEED, World, check, check_same, wait_for
 from starter.sandboxes import Sandbox
 
 _MORE_COMPANIES = 40
@@ -92,7 +92,7 @@ def rejected_value(world: World) -> str:
 
 def killed_worker(world: World) -> str:
     """The worker is killed while Salesforce works on its request; another goes on, and nothing is made twice."""
-    world.alguna.seed("accounts", _MORE_COMPANIES, seed=SEED, offset=COMPANIES)
+    world.alguna.seed("accounts", _MORE_COMPANIES, seed=SEED, offset=COMPANIES + others.own_companies())
     _clear_calls(world)
     world.salesforce.behaviour(latencyMs=_SLOW_MS)
     started = world.client.start_sync(INTEGRATION, ["accounts"])
@@ -106,17 +106,20 @@ def killed_worker(world: World) -> str:
     world.say(f"worker {world.supervisor.pid('worker')} starts; the run goes on when the dead one's silence is noticed")
     world.ended(started["syncId"])
     number = check_accounts(world)
-    check_same("the number of companies", COMPANIES + _MORE_COMPANIES, **{"both systems": number})
+    expected = COMPANIES + others.own_companies() + _MORE_COMPANIES
+    check_same("the number of companies", expected, **{"both systems": number})
     return f"the same run ended well; all {number} companies are in both systems, none twice"
 
 
 def quiet(world: World) -> str:
     """When the edits have stopped, one sync brings agreement, and the next one writes nothing."""
     world.sync()
+    elsewhere = others.quiet(world)
+    world.sync()
     _clear_calls(world)
     world.sync()
-    written = _writes(world.alguna), _writes(world.salesforce)
-    check(not any(written), f"nothing should be written, but was: {written[0] + written[1]}")
+    written = [*_writes(world.alguna), *_writes(world.salesforce), *elsewhere]
+    check(not written, f"nothing should be written, but was: {written}")
     calls = len(world.alguna.calls()), len(world.salesforce.calls())
     counts = check_accounts(world), check_contacts(world), check_subscriptions(world)
     check(not world.client.errors(INTEGRATION), "an error is open")

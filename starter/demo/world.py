@@ -10,14 +10,17 @@ from typing import TypeVar
 from starter.children import Supervisor
 from starter.client import Client
 from starter.demo.sides import AlgunaSide, Row, SalesforceSide
-from starter.sandboxes import Sandbox
-from starter.shapes import Run, SyncError
+from starter.demo.systems import VendorSide
+from starter.sandboxes import JsonObject, Sandbox
+from starter.shapes import Run
 from starter.stack import Stack
 
 T = TypeVar("T")
 
 INTEGRATION = "int_salesforce"
 SEED = 7
+COMPANIES = 60
+"""How many companies Alguna and Salesforce have together at first."""
 
 _POLL_SECONDS = 0.2
 _RUN_SECONDS = 60.0
@@ -39,7 +42,8 @@ class Pair:
 
 @dataclass(slots=True)
 class World:
-    """The service, both systems' control and wire, and the records that no step has used yet."""
+    """The service, both systems' control and wire (and those of the other `sides`), and the records that no step has
+    used yet."""
 
     stack: Stack
     supervisor: Supervisor
@@ -48,37 +52,38 @@ class World:
     salesforce: Sandbox
     billing: AlgunaSide
     crm: SalesforceSide
+    sides: dict[str, VendorSide]
     say: Callable[[str], None]
     accounts: list[Pair] = field(default_factory=list)
     contacts: list[Pair] = field(default_factory=list)
+    brought: dict[tuple[str, str], list[JsonObject]] = field(default_factory=dict)
+    """What the other systems' first syncs made in Alguna, by provider and entity."""
 
     def sync(self, *entities: str, expect: str = "completed") -> Run:
         """Run a sync of the entities (none: all) to its end, which must be the expected one."""
         started = self.client.start_sync(INTEGRATION, entities)
         return self.ended(started["syncId"], expect=expect)
 
-    def ended(self, sync_id: str, *, expect: str = "completed", seconds: float = _RUN_SECONDS) -> Run:
+    def ended(self, sync_id: str, *, expect: str = "completed", integration: str = INTEGRATION) -> Run:
         """Wait for a run's end, which must be the expected one."""
-        run = self.reaches(sync_id, _ENDED, seconds=seconds)
+        run = self.reaches(sync_id, _ENDED, integration=integration)
         if run["status"] != expect:
-            errors = [f"{one['type']} of {one['field']}: {one['message']}" for one in self._errors_of(sync_id)]
+            found = self.client.errors(integration, status=None)
+            errors = [f"{e['type']} of {e['field']}: {e['message']}" for e in found if e.get("syncId") == sync_id]
             told = "; ".join([*errors[:3], f"problem {run.get('problem')}", f"counts {run.get('stats')}"])
             raise CheckFailedError(f"the sync {sync_id} ended as {run['status']}, not as {expect}: {told}")
         return run
 
-    def reaches(self, sync_id: str, statuses: Collection[str], *, seconds: float = _RUN_SECONDS) -> Run:
+    def reaches(self, sync_id: str, statuses: Collection[str], *, integration: str = INTEGRATION) -> Run:
         """Wait until a run has one of the statuses."""
         found: list[Run] = []
 
         def asked() -> bool:
-            found[:] = [self.client.run(INTEGRATION, sync_id)]
+            found[:] = [self.client.run(integration, sync_id)]
             return found[0]["status"] in statuses
 
-        wait_for(f"the sync {sync_id} to be {' or '.join(sorted(statuses))}", asked, seconds)
+        wait_for(f"the sync {sync_id} to be {' or '.join(sorted(statuses))}", asked, _RUN_SECONDS)
         return found[0]
-
-    def _errors_of(self, sync_id: str) -> list[SyncError]:
-        return [one for one in self.client.errors(INTEGRATION, status=None) if one.get("syncId") == sync_id]
 
     def next_account(self) -> Pair:
         """Return an account that no step has used."""

@@ -156,4 +156,4 @@ def test_the_demo_empties_only_its_own_directory(tmp_path: Path) -> None:
 
 
 def test_every_step_has_a_title_of_its_own() -> None:
-    assert len({step.title for step in STEPS}) == len(STEPS) == 13
+    assert len({step.title for step in STEPS}) == len(STEPS) == 15

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from connectors.protocols import Connector, Current, WriteRequest, WriteResult, WriteStatus
-from core.errors import ErrorType, Permission, RateLimit
+from core.errors import ErrorType, FieldValidation, Permission, RateLimit
 from core.records import Entity, Operation, OperationKind, Side
 from core.values import Value
-from tests.connectors.support import Control, Services, operation
+from tests.connectors.support import Control, MemoryTokens, Services, operation
 
 CREATE, UPDATE, ARCHIVE = OperationKind.CREATE, OperationKind.UPDATE, OperationKind.ARCHIVE
 
@@ -153,6 +153,31 @@ async def test_a_duplicate_rule_and_a_validation_rule_of_the_admin(
     assert (second.type, second.field, second.message) == (
         ErrorType.FIELD_VALIDATION, "Phone", "Phone must begin with +",
     )  # fmt: skip
+
+
+async def test_a_duplicate_rule_that_only_alerts_lets_rows_pass_where_the_connection_says_so(
+    salesforce: Control,
+) -> None:
+    alerts = {"sobject": "Account", "fields": ["Name"]}
+    await salesforce.create(Entity.ACCOUNTS, {"Name": "Twin"})
+    await salesforce.create(Entity.ACCOUNTS, {"Name": "Only"})
+    outcomes: dict[int, WriteResult] = {}
+    for setting, rule in (("allow", alerts), ("block", alerts), ("allow", {**alerts, "allowSave": False})):
+        await salesforce.post("records/setup", {"duplicateRules": [rule]})
+        values = {**await salesforce.credentials(), "duplicateRules": setting}
+        connector = Services(MemoryTokens("int_salesforce", values)).connect("salesforce")
+        number = len(outcomes) + 1
+        outcomes |= await write(connector, [account(number, CREATE, Name="Twin" if number == 1 else "Only")])
+        await connector.close()
+    assert [one.status for one in outcomes.values()] == [WriteStatus.DONE, WriteStatus.REJECTED, WriteStatus.REJECTED]
+
+
+async def test_a_duplicate_setting_that_there_is_not_is_refused_by_name(salesforce: Control) -> None:
+    values = {**await salesforce.credentials(), "duplicateRules": "maybe"}
+    connector = Services(MemoryTokens("int_salesforce", values)).connect("salesforce")
+    with pytest.raises(FieldValidation, match=r"credentials\.duplicateRules"):
+        await connector.check()
+    await connector.close()
 
 
 async def test_a_single_update_of_a_row_moved_since_it_was_read_does_not_happen(

@@ -1,0 +1,94 @@
+"""The demo's other systems as data: where each keeps the records of a pair, and how an outsider reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from starter.sandboxes import Sandbox
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One pair of a system: an entity of Alguna and its records at the vendor.
+
+    `path` reads one record of the vendor (`{id}`), whose value at `field` (dotted) is that of Alguna's field `ours`.
+    `edit` says what a person changes to give it another value; None where nobody can.
+    """
+
+    entity: str
+    path: str
+    field: str
+    ours: str
+    edit: Callable[[str], Row] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One vendor. `headers` are what a call carries beside the token; `reads` finds the POST calls that only read."""
+
+    provider: str
+    title: str
+    kinds: tuple[Kind, ...]
+    reads: re.Pattern[str]
+    headers: Callable[[Row], dict[str, str]] = lambda _granted: {}
+
+    @property
+    def integration(self) -> str:
+        """The id of its integration in examples/demo.yaml."""
+        return f"int_{self.provider}"
+
+
+class VendorSide:
+    """Reads one vendor by its own API, with a grant of its own."""
+
+    def __init__(self, system: System, sandbox: Sandbox) -> None:
+        """Take a grant from the sandbox."""
+        self.system = system
+        self.sandbox = sandbox
+        granted = sandbox.credentials()
+        headers = {"Authorization": f"Bearer {granted['accessToken']}", "Accept": "application/json"}
+        self._http = httpx.Client(
+            base_url=granted["baseUrl"], headers=headers | system.headers(granted), timeout=30, trust_env=False
+        )
+
+    def value(self, kind: Kind, record_id: str) -> object:
+        """Return the value of the field that is shown, as the vendor's API gives it."""
+        response = self._http.get(kind.path.format(id=record_id))
+        response.raise_for_status()
+        found: Any = response.json()
+        for part in kind.field.split("."):
+            found = found[int(part)] if isinstance(found, list) else found[part]
+        return found
+
+    def writes(self) -> list[str]:
+        """Return the calls that wrote since the log was cleared."""
+        return [f"{call['method']} {call['path']}" for call in self.sandbox.calls() if self._is_write(call)]
+
+    def _is_write(self, call: Mapping[str, Any]) -> bool:
+        return call["method"] not in ("GET", "HEAD") and not self.system.reads.search(call["path"])
+
+
+def _hubspot(entity: str, name: str, field: str, ours: str) -> Kind:
+    path = f"/crm/v3/objects/{name}/{{id}}?properties={field}"
+    return Kind(entity, path, f"properties.{field}", ours, lambda value: {"properties": {field: value}})
+
+
+SYSTEMS = (
+    System(
+        provider="hubspot",
+        title="HubSpot",
+        kinds=(
+            _hubspot("accounts", "companies", "name", "name"),
+            _hubspot("contacts", "contacts", "lastname", "last_name"),
+            _hubspot("subscriptions", "deals", "dealname", "name"),
+        ),
+        reads=re.compile(r"/oauth/|/search$|/batch/read$"),
+    ),
+)
