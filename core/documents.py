@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from core.errors import FieldValidation
 from core.money import round_amount, to_decimal
@@ -118,6 +118,9 @@ def same_money(ours: Value, theirs: Value) -> bool:
     return amounts[0] == amounts[1]
 
 
+L = TypeVar("L", AlgunaLine, ExternalLine)
+
+
 class TaxRounding(StrEnum):
     """Where a system rounds tax: on each line, once for each rate, or once for the document."""
 
@@ -211,11 +214,11 @@ def rounding_line(amount: Decimal, account: str | None, *, item: str | None = No
     return ExternalLine(description=ROUNDING_DESCRIPTION, unit_price=amount, amount=amount, account=account, item=item)
 
 
-def fit_price(line: ExternalLine, *, currency: str | None, decimals: int | None = None) -> ExternalLine:
-    """Return the line so that quantity × unit price, as the vendor computes it, is exactly its amount.
+def fit_price(line: L, *, currency: str | None, decimals: int | None = None) -> L:
+    """Return the line so that quantity × unit price, as the system that gets it computes, is exactly its amount.
 
-    `decimals` is how many the vendor keeps of a unit price (None: all). Where the product would come to another amount,
-    the line becomes one of its whole amount, and what it was is put into the description.
+    `decimals` is how many that system keeps of a unit price (None: all). Where the product would come to another
+    amount, the line becomes one of its whole amount, and what it was is put into the description.
     """
     price = line.unit_price if decimals is None else line.unit_price.quantize(Decimal(1).scaleb(-decimals))
     if round_amount(line.quantity * price, currency) == round_amount(line.amount, currency):

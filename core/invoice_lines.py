@@ -34,10 +34,7 @@ def lines_to_external(value: Value, field: FieldPlan) -> Value:
 
 
 def lines_to_alguna(value: Value, field: FieldPlan) -> Value:
-    """Carry a provider's lines to Alguna: an item without a counterpart gives a line without a product.
-
-    Amounts always agree: where quantity × price is not the line's amount (a discount), it becomes one of that amount.
-    """
+    """Carry a provider's lines to Alguna: an item without a counterpart gives a line without a product."""
     lines = external_lines(value)
     if not lines:
         raise FieldValidation("the invoice has no lines")
@@ -107,16 +104,13 @@ def _implied_rate(line: AlgunaLine) -> Decimal | None:
 
 
 def _inward(line: ExternalLine, options: Mapping[str, Value]) -> AlgunaLine:
-    quantity, price = line.quantity, line.unit_price
-    if quantity * price != line.amount:
-        quantity, price = Decimal(1), line.amount
     item_map = options.get(ITEM_MAP)
     found: Mapping[str, Any] = item_map if isinstance(item_map, dict) else {}
     products = [product for product, item in (found.get("items") or {}).items() if item == line.item]
     return AlgunaLine(
         description=line.description,
-        quantity=quantity,
-        unit_price=price,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
         amount=line.amount,
         tax=line.tax,
         tax_rate=_rate_of(line.tax_code, options),

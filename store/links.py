@@ -118,6 +118,19 @@ async def active(
     return {state.id_on(side): state for state in map(_state, (await session.execute(query)).all())}
 
 
+async def allocations(
+    session: AsyncSession, scope: Scope, side: Side, payment_ids: Collection[str]
+) -> list[tuple[str, str]]:
+    """The linked allocations of payments: (the payment's part of the id, the allocation's id on that side)."""
+    column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
+    found: list[tuple[str, str]] = []
+    for payment_id in payment_ids:
+        theirs = column.startswith(f"{payment_id}:", autoescape=True)
+        query = select(column).where(scope.covers(LINKS), LINKS.c.status == "active", theirs)
+        found += [(payment_id, record_id) for record_id in (await session.execute(query)).scalars()]
+    return found
+
+
 async def tombstoned(session: AsyncSession, scope: Scope, side: Side, ids: Collection[str]) -> dict[str, LinkState]:
     """The newest tombstones of these records: they block matching and creating until a person links again."""
     if not ids:

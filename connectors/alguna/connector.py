@@ -7,13 +7,16 @@ from typing import Any
 
 from connectors.alguna.bodies import context_of, context_of_new
 from connectors.alguna.client import AlgunaClient
+from connectors.alguna.money_reader import MoneyReader
+from connectors.alguna.money_writer import MoneyWriter
+from connectors.alguna.products import Products
 from connectors.alguna.reader import AlgunaReader
 from connectors.alguna.records import account_record, contact_records, subscription_record
 from connectors.alguna.spec import ALIASES, FIELDS, facts_of
 from connectors.alguna.writer import AlgunaWriter
 from connectors.http import gather_bounded
 from connectors.protocols import ConnectorContext, Current, EntityFacts, FetchRequest, Page, WriteRequest, WriteResult
-from core.records import Entity, Operation, OperationKind, Record, Side
+from core.records import MONEY, Entity, Operation, OperationKind, Record, Side
 from core.schema import EntitySchema
 from core.values import Value
 
@@ -28,7 +31,10 @@ class AlgunaConnector:
         self._integration_id = context.integration_id
         self._client = AlgunaClient(context)
         self._reader = AlgunaReader(self._client, context)
-        self._writer = AlgunaWriter(self._client, self._reader, context.integration_id)
+        products = Products(self._client)
+        self._money_reader = MoneyReader(self._client, products, self._reader.customer)
+        self._money = MoneyWriter(self._money_reader, products, self._reader.customer, context.integration_id)
+        self._writer = AlgunaWriter(self._client, self._reader, self._money, context.integration_id)
 
     @property
     def calls(self) -> int:
@@ -54,25 +60,33 @@ class AlgunaConnector:
         return None
 
     async def fetch(self, request: FetchRequest) -> Page:
-        """Return one page: 100 customers and their contacts, or up to 100 subscriptions, for one call.
+        """Return one page: 100 customers and their contacts, or up to 100 of another kind, for one call.
 
+        Of invoices the list says too little: those that are out and have changed are read with a call each.
         With `mrr` among the accounts' fields, pages without records come first, while revenue is brought up to date.
         """
+        if request.entity in MONEY:
+            return await self._money_reader.fetch(request)
         return await self._reader.fetch(request)
 
     async def newest(self, entity: Entity, fields: Mapping[Entity, Collection[str]]) -> Sequence[Record]:
         """Return the 100 newest customers, or their contacts; no event tells of them (sheet 2.11)."""
-        return await self._reader.newest(entity, fields)
+        return await self._reader.newest(entity, fields) if entity not in MONEY else []
 
     async def read(self, entity: Entity, ids: Collection[str], fields: Collection[str]) -> dict[str, Record]:
         """Read records by id, one call each (contacts: one for each customer)."""
-        return await self._reader.read(entity, ids, fields)
+        reader = self._money_reader if entity in MONEY else self._reader
+        return await reader.read(entity, ids, fields)
 
     async def look_up(
         self, entity: Entity, field: str, values: Collection[str], fields: Collection[str]
     ) -> list[Record]:
-        """Find accounts by `aliases` (external ids) or `email`, contacts by `email`, subscriptions by `customerId`."""
-        return await self._reader.look_up(entity, field, values, fields)
+        """Find accounts by `aliases` (external ids) or `email`, contacts by `email`, subscriptions by `customerId`.
+
+        Invoices by `externalReference` or `customerId`, payments by `invoiceId`.
+        """
+        reader = self._money_reader if entity in MONEY else self._reader
+        return await reader.look_up(entity, field, values, fields)
 
     async def find_created(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Record]:
         """Find customers by alias, contacts by their customer and email, subscriptions by customer and metadata."""
@@ -91,20 +105,30 @@ class AlgunaConnector:
         by_marker = {one.marker: one for one in made if one.marker}
         return found | {one.id: by_marker[one.source_id] for one in subscriptions if one.source_id in by_marker}
 
+    async def lookalikes(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, list[Record]]:
+        """Find invoices by customer, amounts, day and description, payments by invoice, amount and day."""
+        return await self._money.lookalikes(operations, fields)
+
     def needs_current(self, operation: Operation, age: float) -> bool:
-        """Always for changes, and for contacts, which are rows of a list that is replaced as a whole."""
+        """Always for changes, for contacts, which are rows of a list that is replaced as a whole, and for invoices."""
+        if operation.entity is Entity.INVOICES:
+            return True
         if operation.entity is Entity.CONTACTS or operation.kind is not OperationKind.CREATE:
             return True
         return operation.entity is Entity.SUBSCRIPTIONS and not operation.values.get("currency")
 
     def leases(self, operations: Sequence[Operation]) -> list[str]:
-        """The customers that are about to be changed, because several integrations and entities may do so."""
+        """The customers and invoices that are about to be changed: several integrations and entities may do so."""
         names = set()
         for operation in operations:
             if operation.entity is Entity.CONTACTS and operation.parent_id:
                 names.add(f"alguna/customer/{operation.parent_id}")
             elif operation.entity is Entity.ACCOUNTS and operation.target_id:
                 names.add(f"alguna/customer/{operation.target_id}")
+            elif operation.entity is Entity.INVOICES and operation.target_id:
+                names.add(f"alguna/invoice/{operation.target_id}")
+            elif operation.entity is Entity.PAYMENTS and operation.parent_id:
+                names.add(f"alguna/invoice/{operation.parent_id}")
         return sorted(names)
 
     async def current(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Current]:
@@ -119,6 +143,7 @@ class AlgunaConnector:
             record = account_record(customer, fields, self._integration_id) if customer else None
             found[one.id] = Current(record, context_of(customer) if customer else None)
         found |= await self._contacts(contacts, fields)
+        found |= await self._money.current([one for one in operations if one.entity in MONEY], fields)
         return found | await self._subscriptions(subscriptions, fields)
 
     def current_of_new(self, operation: Operation, parent: Mapping[str, Value]) -> Current:

@@ -16,7 +16,7 @@ class AlgunaProvider:
     """See `connectors.protocols.ProviderSpec`."""
 
     provider = "alguna"
-    entities: tuple[Entity, ...] = (Entity.ACCOUNTS, Entity.CONTACTS, Entity.SUBSCRIPTIONS)
+    entities: tuple[Entity, ...] = tuple(Entity)
     # Sheet 1.5.
     limits: Mapping[str, float] = {"requestsPerSecond": 100}
     credential_keys = frozenset({"baseUrl", "apiKey", "webhookSecret"})

@@ -30,8 +30,8 @@ _CUSTOMER: _Getters = {
     "taxReason": lambda one: one.tax_reason,
     "taxStatus": lambda one: one.tax_status,
     "taxType": lambda one: one.tax_type,
-    "createdAt": lambda one: _time(one.created_at),
-    "updatedAt": lambda one: _time(one.updated_at),
+    "createdAt": lambda one: time_of(one.created_at),
+    "updatedAt": lambda one: time_of(one.updated_at),
 }
 _PRIMARY = {"email": "email", "firstName": "first_name", "lastName": "last_name"}
 _CONTACT: _Getters = {
@@ -50,10 +50,10 @@ _SUBSCRIPTION: _Getters = {
     "customerId": lambda one: one.customer_id,
     "planId": lambda one: one.plan_id,
     "startDate": lambda one: _start(one),
-    "endDate": lambda one: _day(one.contract.end_date if one.contract else None),
-    "activatedAt": lambda one: _time(one.activated_at),
-    "createdAt": lambda one: _time(one.created_at),
-    "updatedAt": lambda one: _time(one.updated_at),
+    "endDate": lambda one: day_of(one.contract.end_date if one.contract else None),
+    "activatedAt": lambda one: time_of(one.activated_at),
+    "createdAt": lambda one: time_of(one.created_at),
+    "updatedAt": lambda one: time_of(one.updated_at),
 }
 
 
@@ -90,7 +90,7 @@ def account_record(
         entity=Entity.ACCOUNTS,
         id=one.id,
         fields=fields,
-        modified_at=_moment(one.updated_at),
+        modified_at=moment(one.updated_at),
         marker=marker_in(one.aliases, integration_id),
     )
 
@@ -115,7 +115,7 @@ def contact_record(one: CustomerResponse, contact: ContactResponse, wanted: Coll
         entity=Entity.CONTACTS,
         id=contact.id,
         fields=fields,
-        modified_at=_moment(one.updated_at),
+        modified_at=moment(one.updated_at),
         parent_id=one.id,
     )
 
@@ -139,7 +139,7 @@ def subscription_record(
         entity=Entity.SUBSCRIPTIONS,
         id=one.id,
         fields=fields,
-        modified_at=_moment(one.updated_at),
+        modified_at=moment(one.updated_at),
         parent_id=one.customer_id,
         marker=str(marker) if marker else None,
     )
@@ -152,17 +152,17 @@ def primary_of(one: CustomerResponse) -> ContactResponse | None:
 
 def moment_of(one: SubscriptionResponse) -> datetime:
     """Return when a subscription was last modified (UTC)."""
-    return _moment(one.updated_at) or datetime.min.replace(tzinfo=UTC)
+    return moment(one.updated_at) or datetime.min.replace(tzinfo=UTC)
 
 
 def _start(one: SubscriptionResponse) -> str | None:
     """The day that a subscription starts: as contracted, else as activated, else as created."""
     contracted = one.contract.start_date if one.contract else None
-    return _day(contracted or one.activated_at or one.created_at)
+    return day_of(contracted or one.activated_at or one.created_at)
 
 
-def _moment(value: object) -> datetime | None:
-    """The SDK gives times as datetimes, and leaves text that it cannot read as it came."""
+def moment(value: object) -> datetime | None:
+    """Return a time in UTC. The SDK gives times as datetimes, and leaves text that it cannot read as it came."""
     if isinstance(value, str):
         value = parse_time(value)
     if not isinstance(value, datetime):
@@ -170,13 +170,15 @@ def _moment(value: object) -> datetime | None:
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def _time(value: object) -> str | None:
-    at = _moment(value)
+def time_of(value: object) -> str | None:
+    """Return a time as text."""
+    at = moment(value)
     return None if at is None else iso(at)
 
 
-def _day(value: object) -> str | None:
+def day_of(value: object) -> str | None:
+    """Return the day of a date or of a time (UTC) as text."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    at = _moment(value)
+    at = moment(value)
     return None if at is None else at.date().isoformat()

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from connectors.protocols import EntityFacts
-from core.errors import FieldValidation
 from core.records import Entity, OperationKind
 from core.schema import FieldSchema, OpenFields
 
@@ -21,6 +20,7 @@ ALIASES = "aliases"
 EMAIL = "email"
 METADATA = "metadata."
 REVENUE_FIELDS = frozenset({"mrr", "arr", "acv"})
+PAYMENT_SOURCES = ("bank_transfer", "cheque", "payment_card", "cash", "other")
 ADDRESS_PARTS = {
     "billingAddress.line1": "line1",
     "billingAddress.line2": "line2",
@@ -31,6 +31,10 @@ ADDRESS_PARTS = {
 }
 OPTIONAL_ADDRESS_PARTS = frozenset({"line2"})
 
+_STATUSES = (
+    *("draft", "upcoming", "pending_approval", "scheduled", "processing", "issued", "overdue", "paid"),
+    *("void", "canceled"),
+)
 _CREATE, _UPDATE, _ARCHIVE = OperationKind.CREATE, OperationKind.UPDATE, OperationKind.ARCHIVE
 
 
@@ -40,7 +44,7 @@ def marker_key(integration_id: str) -> str:
 
 
 def facts_of(entity: Entity, integration_id: str) -> EntityFacts:
-    """Return the facts of an entity. Raises `FieldValidation` for one that is not synced.
+    """Return the facts of an entity.
 
     A customer's marker is the alias `{integration id}:{external id}`, so its field is `aliases`; written or looked up
     there, a plain external id stands for that alias. A contact has no place for a marker (sheet 2.10).
@@ -56,7 +60,11 @@ def facts_of(entity: Entity, integration_id: str) -> EntityFacts:
         kinds = frozenset({_CREATE, _UPDATE})
         marker = METADATA + marker_key(integration_id)
         return EntityFacts("subscription", marker, "customerId", kinds, True, 1.0, batch=1)
-    raise FieldValidation(f"{entity.value} of Alguna cannot be synced yet")
+    if entity is Entity.INVOICES:
+        # Nothing on an invoice or a payment can carry a marker of ours (sheet 2.10).
+        kinds = frozenset({_CREATE, _UPDATE, _ARCHIVE})
+        return EntityFacts("invoice", None, "customerId", kinds, True, 1.0, batch=1, anonymous=True)
+    return EntityFacts("payment", None, "invoiceId", frozenset({_CREATE}), True, 1.0, batch=1, anonymous=True)
 
 
 def _fields(*fields: FieldSchema) -> dict[str, FieldSchema]:
@@ -115,5 +123,34 @@ FIELDS: dict[Entity, dict[str, FieldSchema]] = {
             *_read_only("date", ["startDate", "endDate"]),
             *_read_only("datetime", ["activatedAt", "createdAt", "updatedAt"]),
         ),
+    ),  # What is fixed once an invoice is issued can be set when it is created, and never changed (sheet 2.3).
+    Entity.INVOICES: _fields(
+        *_read_only("id", ["id"]),
+        FieldSchema("customerId", "Customer id", "id", required=True, create_only=True),
+        FieldSchema("lineItems", "Line items", "list", required=True, create_only=True),
+        FieldSchema("total", "Total", "currency", required=True, create_only=True),
+        _text("currency", max_length=3, create_only=True),
+        FieldSchema("issueDate", "Issue date", "date", create_only=True),
+        *(_text(name) for name in ("description", "purchaseOrderNumber")),
+        FieldSchema("status", "Status", "picklist", read_only=True, options=_STATUSES),
+        *_read_only("text", ["externalReference", "billingPeriod", "externalProvider", "externalUrl"]),
+        *_read_only("date", ["dueDate", "invoicingDate", "paidDate", "billingPeriodStart", "billingPeriodEnd"]),
+        *_read_only("currency", ["subtotal", "tax", "amountPaid", "amountRemaining"]),
+        *_read_only("id", ["externalId", "merchantId", "lineItems[].productId"]),
+        *_read_only("datetime", ["createdAt", "updatedAt"]),
+        *_read_only("text", [f"lineItems[].{name}" for name in ("description", "sku", "taxType")]),
+        *_read_only("number", [f"lineItems[].{name}" for name in ("quantity", "unitPrice", "taxRate")]),
+        *_read_only("currency", [f"lineItems[].{name}" for name in ("amount", "tax")]),
+    ),
+    # Created by marking an invoice as paid; its source and note cannot be read again (sheet 2.3, 2.4).
+    Entity.PAYMENTS: _fields(
+        *_read_only("id", ["id", "customerId", "externalId"]),
+        FieldSchema("invoiceId", "Invoice id", "id", required=True, create_only=True),
+        FieldSchema("amount", "Amount", "currency", required=True, create_only=True),
+        FieldSchema("paidAt", "Paid at", "date", create_only=True),
+        FieldSchema("source", "Source", "picklist", create_only=True, options=PAYMENT_SOURCES),
+        _text("note", create_only=True),
+        *_read_only("text", ["currency", "status", "externalUrl"]),
+        *_read_only("datetime", ["createdAt", "updatedAt"]),
     ),
 }

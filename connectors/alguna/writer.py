@@ -17,6 +17,7 @@ from alguna.types.subscription_response import SubscriptionResponse
 from connectors.alguna.bodies import Refused, check_contact, customer_body, edit_contacts, subscription_body
 from connectors.alguna.client import AlgunaClient
 from connectors.alguna.errors import field_in
+from connectors.alguna.money_writer import MoneyWriter
 from connectors.alguna.reader import AlgunaReader
 from connectors.alguna.records import account_record, contact_record, subscription_record
 from connectors.alguna.spec import ALIASES, REPLAY_SECONDS
@@ -24,17 +25,21 @@ from connectors.protocols import Current, WriteRequest, WriteResult, WriteStatus
 from connectors.values import json_text
 from connectors.writing import LOCAL, in_order, local, local_results
 from core.errors import Conflict, ErrorType, FieldValidation, NotFound, RecordFailure, SyncError
-from core.records import Entity, Operation, OperationKind
+from core.records import MONEY, Entity, Operation, OperationKind
 from core.values import fingerprint
 
 
 class AlgunaWriter:
     """The writes of one connection on behalf of one integration."""
 
-    def __init__(self, client: AlgunaClient, reader: AlgunaReader, integration_id: str) -> None:
-        """Take the client, the reader for what must be looked up after a refusal, and the integration."""
+    def __init__(self, client: AlgunaClient, reader: AlgunaReader, money: MoneyWriter, integration_id: str) -> None:
+        """Take the client, the reader for what must be looked up after a refusal, and the integration.
+
+        `money` knows what invoices and payments are written with.
+        """
         self._client = client
         self._reader = reader
+        self._money = money
         self._integration_id = integration_id
 
     def plan(self, operations: Sequence[Operation], current: Mapping[int, Current]) -> list[WriteRequest]:
@@ -68,10 +73,15 @@ class AlgunaWriter:
             answer = await self._client.write(request)
         except (FieldValidation, NotFound, Conflict) as error:
             return await self._refusals(chosen, error)
+        if chosen[0].entity in MONEY:
+            return await self._money.results(chosen[0], answer, fields)
         return self._results(chosen, answer, fields)
 
     def _single(self, operation: Operation, current: Current | None) -> WriteRequest:
         context = current.context if current else None
+        if operation.entity in MONEY:
+            method, path, body = self._money.call(operation, current)
+            return _request((operation,), method, path, body, _version(current))
         accounts = operation.entity is Entity.ACCOUNTS
         collection = "customers" if accounts else "subscriptions"
         make_body = customer_body if accounts else subscription_body

@@ -92,7 +92,7 @@ class Invoices:
             "merchant_id": None,
             "line_items": [line_item(self._org, sent, f"line_items[{n}]", customer) for n, sent in enumerate(lines)],
         }
-        row |= totals(row["line_items"], Decimal(0))
+        row |= totals(row["line_items"], Decimal(0), currency)
         row["created_at"] = row["updated_at"] = self._org.stamp()
         return self.release(row) if status == "issued" else self._org.store.invoices.put(row)
 
@@ -145,7 +145,7 @@ class Invoices:
         if not 0 < amount <= remaining:
             raise invalid(f"amount_paid must be more than 0 and at most the remaining {row['amount_remaining']}")
         self._payments.record(row, amount, paid_at, quietly=quietly)
-        row = {**row, **totals(row["line_items"], Decimal(row["amount_paid"]) + amount)}
+        row = {**row, **totals(row["line_items"], Decimal(row["amount_paid"]) + amount, row["currency"])}
         if amount < remaining:
             return self._save(row)
         row = self._save({**row, "status": "paid", "paid_date": paid_at})
@@ -162,7 +162,7 @@ class Invoices:
             raise invalid("void_date is in the future")
         if when < row["issue_date"]:
             raise invalid("void_date is before the issue date")
-        return self._save({**row, "status": "void", "amount_remaining": read.money(Decimal(0))})
+        return self._save({**row, "status": "void", "amount_remaining": read.money(Decimal(0), row["currency"])})
 
     def reopen(self, row: Record, amounts: Record) -> Record:
         """A payment was taken back: the invoice has these amounts again, and is open."""
@@ -229,7 +229,7 @@ class Invoices:
         return row
 
     def _with_lines(self, row: Record, lines: list[Record]) -> Record:
-        return self._save({**row, "line_items": lines, **totals(lines, Decimal(0))})
+        return self._save({**row, "line_items": lines, **totals(lines, Decimal(0), row["currency"])})
 
     def _add_line(self, call: Call) -> Reply:
         row = self._editable(call.ids[0])

@@ -20,18 +20,19 @@ def line_item(org: Organisation, value: Any, field: str, customer: Record) -> Re
     if product_id and product is None:
         raise not_found("product")
     rate = Decimal(customer.get("tax_rate") or 0)
-    net = Decimal(read.money(quantity * unit_price))
-    tax = Decimal(read.money(net * rate))
+    currency = customer.get("currency", "")
+    net = Decimal(read.money(quantity * unit_price, currency))
+    tax = Decimal(read.money(net * rate, currency))
     return {
         "id": org.new_id("line"),
         "description": read.optional_text(sent.get("description"), f"{field}.description")
         or (product["name"] if product else ""),
         "quantity": str(quantity),
         "unit_price": str(unit_price),
-        "amount_excluding_tax": read.money(net),
-        "amount_including_tax": read.money(net + tax),
-        "total_price": read.money(net),
-        "tax_amount": read.money(tax),
+        "amount_excluding_tax": read.money(net, currency),
+        "amount_including_tax": read.money(net + tax, currency),
+        "total_price": read.money(net, currency),
+        "tax_amount": read.money(tax, currency),
         "tax_rate": read.money(rate * 100),
         "product_id": product_id,
         "is_editable": True,
@@ -40,7 +41,7 @@ def line_item(org: Organisation, value: Any, field: str, customer: Record) -> Re
     }
 
 
-def totals(lines: Iterable[Record], paid: Decimal) -> Record:
+def totals(lines: Iterable[Record], paid: Decimal, currency: str) -> Record:
     """The amounts of an invoice with these lines, of which `paid` has been paid."""
     net, tax = Decimal(0), Decimal(0)
     for line in lines:
@@ -53,4 +54,4 @@ def totals(lines: Iterable[Record], paid: Decimal) -> Record:
         "amount_paid": paid,
         "amount_remaining": net + tax - paid,
     }
-    return {name: read.money(amount) for name, amount in amounts.items()}
+    return {name: read.money(amount, currency) for name, amount in amounts.items()}

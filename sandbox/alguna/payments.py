@@ -31,13 +31,18 @@ class Payments:
         row: Record = {
             "id": self._org.new_id("pay"),
             "customer_id": invoice["customer_id"],
-            "amount": read.money(amount),
+            "amount": read.money(amount, invoice["currency"]),
             "currency": invoice["currency"],
             "status": "completed",
             "allocations": [
-                {"invoice_id": invoice["id"], "amount": read.money(amount), "status": "completed", "reversed": False}
+                {
+                    "invoice_id": invoice["id"],
+                    "amount": read.money(amount, invoice["currency"]),
+                    "status": "completed",
+                    "reversed": False,
+                }
             ],
-            "amount_received": read.money(amount),
+            "amount_received": read.money(amount, invoice["currency"]),
             "amount_refunded": None,
             "external_id": None,
             "external_url": None,

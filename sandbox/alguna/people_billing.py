@@ -159,7 +159,7 @@ class PaymentsByHand:
         for part in payment["allocations"]:
             invoice = self._api.invoices.get(part["invoice_id"])
             paid = Decimal(invoice["amount_paid"]) - Decimal(part["amount"])
-            self._api.invoices.reopen(invoice, totals(invoice["line_items"], paid))
+            self._api.invoices.reopen(invoice, totals(invoice["line_items"], paid, invoice["currency"]))
 
 
 def _items(values: Record) -> list[Record] | None:

@@ -167,7 +167,7 @@ class Seeding:
         invoice = self._issued(sample)
         amount = Decimal(invoice["amount_remaining"])
         if index % 3 == 0:
-            amount = Decimal(money(amount / 2))
+            amount = Decimal(money(amount / 2, sample.currency))
         self._api.invoices.pay(invoice, amount, midnight(sample.invoice_date), quietly=True)
         return self._store.payments.find("invoice", invoice["id"])[-1]
 

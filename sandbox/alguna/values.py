@@ -11,6 +11,10 @@ from sandbox.kit.vendor import Record
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+")
 _CENT = Decimal("0.01")
+_CENTS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), Decimal(1)),  # noqa: SIM905
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), Decimal("0.001")),
+}
 _CURRENCIES = frozenset(
     """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF
     CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF
@@ -124,6 +128,6 @@ def midnight(day: date) -> str:
     return iso(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
-def money(amount: Decimal) -> str:
-    """An amount as text with two decimals, rounded half to even."""
-    return str(amount.quantize(_CENT))
+def money(amount: Decimal, currency: str = "EUR") -> str:
+    """An amount as text with the decimals of its currency (ISO 4217), rounded half to even."""
+    return str(amount.quantize(_CENTS.get(currency, _CENT)))

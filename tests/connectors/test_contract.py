@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.protocols import Connector, FetchRequest, WriteStatus
+from connectors.registry import provider_spec
 from core.errors import AuthExpired, FieldValidation, RateLimit, Transient
 from core.records import Entity, Operation, OperationKind, Side
 from tests.connectors.support import Control, Services, fetch_all, operation
@@ -274,9 +275,12 @@ async def test_a_field_that_cannot_be_searched_is_refused(system: System) -> Non
         await system.connector.look_up(Entity.ACCOUNTS, "Nothing__c", ["x"], [])
 
 
-async def test_an_entity_that_the_system_has_not_is_refused(system: System) -> None:
-    with pytest.raises(FieldValidation):
-        system.connector.facts(Entity.PAYMENTS)
+async def test_there_are_facts_of_the_entities_that_the_system_has_and_no_others(system: System) -> None:
+    offered = provider_spec(system.provider).entities
+    assert all(system.connector.facts(entity).object_name for entity in offered)
+    for entity in set(Entity) - set(offered):
+        with pytest.raises(FieldValidation):
+            system.connector.facts(entity)
 
 
 async def test_the_schema_names_required_and_read_only_fields(system: System) -> None:

@@ -105,7 +105,6 @@ def test_no_line_and_no_amount_is_lost_on_the_way_out_and_back(lines: list[Algun
     assert all(line.item and line.account == "200" for line in outside)
     back = alguna_lines(to_alguna(field, carried))
     assert [line.amount for line in back] == [line.amount for line in lines]
-    assert all(line.quantity * line.unit_price == line.amount for line in back)
     assert [line.product_id for line in back] == [line.product_id for line in lines]
     assert same_meaning(field, value, carried)
 
