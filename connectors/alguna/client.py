@@ -8,7 +8,7 @@ was stored, also when it is sent again by a newer SDK: Alguna answers 422 to the
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from alguna import AsyncAlguna
@@ -17,6 +17,7 @@ from alguna.core.api_error import ApiError
 from alguna.core.parse_error import ParsingError
 
 from connectors.alguna.errors import detail_of, to_error
+from connectors.alguna.spec import PAGE_ROWS
 from connectors.auth import Access
 from connectors.http import Backoff, VendorClient, read_with_retries, tell_budget
 from connectors.protocols import ConnectorContext, WriteRequest
@@ -52,6 +53,16 @@ class AlgunaClient:
     async def read(self, call: Callable[[AsyncAlguna], Awaitable[T]]) -> T:
         """Make a call that only reads, through the SDK; short blips are ridden out."""
         return await read_with_retries(lambda: self._read_once(call))
+
+    async def rows(self, page_of: Callable[[AsyncAlguna, int], Awaitable[Any]]) -> list[Any]:
+        """Return all rows of a list; `page_of` calls it at an offset, with `PAGE_ROWS` as its limit."""
+        found: list[Any] = []
+        while True:
+            offset = len(found)
+            page = await self.read(lambda sdk, offset=offset: page_of(sdk, offset))  # type: ignore[misc]
+            found += page.data or []
+            if len(page.data or []) < PAGE_ROWS:
+                return found
 
     async def write(self, request: WriteRequest) -> object:
         """Send exactly the stored bytes under their key and return the answer's JSON."""

@@ -115,31 +115,15 @@ class MoneyReader:
 
     async def invoice_rows(self, **narrowed: str) -> list[InvoiceListItemResponse]:
         """Return the rows of the list that a filter leaves, newest first."""
-        found: list[InvoiceListItemResponse] = []
-        while True:
-            offset = len(found)
-            page = await self._client.read(
-                lambda sdk, offset=offset: sdk.invoices.list(  # type: ignore[misc]
-                    limit=PAGE_ROWS, offset=offset, sort="created_at:desc", **narrowed
-                )
-            )
-            found += page.data or []
-            if len(page.data or []) < PAGE_ROWS:
-                return found
+        return await self._client.rows(
+            lambda sdk, offset: sdk.invoices.list(limit=PAGE_ROWS, offset=offset, sort="created_at:desc", **narrowed)
+        )
 
     async def payments_of(self, invoice_id: str) -> list[PaymentResponse]:
         """Return all payments of an invoice."""
-        found: list[PaymentResponse] = []
-        while True:
-            offset = len(found)
-            page = await self._client.read(
-                lambda sdk, offset=offset: sdk.payments.list(  # type: ignore[misc]
-                    invoice_id=invoice_id, limit=PAGE_ROWS, offset=offset
-                )
-            )
-            found += page.data or []
-            if len(page.data or []) < PAGE_ROWS:
-                return found
+        return await self._client.rows(
+            lambda sdk, offset: sdk.payments.list(invoice_id=invoice_id, limit=PAGE_ROWS, offset=offset)
+        )
 
     async def records(self, invoices: Sequence[InvoiceResponse], fields: Collection[str]) -> list[Record]:
         """Return invoices as records, with the skus of their products where lines are wanted."""

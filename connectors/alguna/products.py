@@ -42,18 +42,8 @@ class Products:
     async def _refresh(self) -> None:
         if self._read_at is not None and time.monotonic() - self._read_at < _KEPT_SECONDS:
             return
-        found: dict[str, str | None] = {}
-        offset = 0
-        while True:
-            page = await self._client.read(
-                lambda sdk, offset=offset: sdk.products.list(limit=PAGE_ROWS, offset=offset)  # type: ignore[misc]
-            )
-            rows = page.data or []
-            found |= {one.id: one.sku or None for one in rows}
-            if len(rows) < PAGE_ROWS:
-                break
-            offset += PAGE_ROWS
-        self._skus, self._read_at = found, time.monotonic()
+        rows = await self._client.rows(lambda sdk, offset: sdk.products.list(limit=PAGE_ROWS, offset=offset))
+        self._skus, self._read_at = {one.id: one.sku or None for one in rows}, time.monotonic()
 
     async def _sku_of(self, product_id: str) -> str | None:
         try:

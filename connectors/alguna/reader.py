@@ -113,17 +113,11 @@ class AlgunaReader:
 
     async def subscriptions_of(self, customer_id: str) -> list[SubscriptionResponse]:
         """Return all subscriptions of a customer."""
-        found: list[SubscriptionResponse] = []
-        while True:
-            offset = len(found)
-            page = await self._client.read(
-                lambda sdk, offset=offset: sdk.subscriptions.list(  # type: ignore[misc]
-                    customer_id=customer_id, limit=PAGE_ROWS, offset=offset, sort="created_at:asc"
-                )
+        return await self._client.rows(
+            lambda sdk, offset: sdk.subscriptions.list(
+                customer_id=customer_id, limit=PAGE_ROWS, offset=offset, sort="created_at:asc"
             )
-            found += page.data or []
-            if len(page.data or []) < PAGE_ROWS:
-                return found
+        )
 
     async def _customers(self, request: FetchRequest) -> Page:
         place = _place(request.position)
