@@ -113,7 +113,7 @@ class MoneyReader:
         except NotFound:
             return None
 
-    async def invoice_rows(self, **narrowed: str) -> list[InvoiceListItemResponse]:
+    async def invoice_rows(self, **narrowed: Any) -> list[InvoiceListItemResponse]:
         """Return the rows of the list that a filter leaves, newest first."""
         return await self._client.rows(
             lambda sdk, offset: sdk.invoices.list(limit=PAGE_ROWS, offset=offset, sort="created_at:desc", **narrowed)
