@@ -12,8 +12,10 @@ ARGS ?=
 SOURCES := enum-compat,xero-python
 
 # The environment is as old as the files it was made from: one stamp per content, so that nothing happens twice.
+NETSUITE := $(VENV)-netsuite
 LOCKED := $(VENV)/locked-$(shell cat requirements-dev.lock requirements-clients.lock | cksum | tr -d ' ')
 INSTALLED := $(VENV)/installed-$(shell cksum < pyproject.toml | tr -d ' ')
+WITNESS := $(NETSUITE)/locked-$(shell cksum < requirements-netsuite.lock | tr -d ' ')
 
 # The newest supported interpreter that really runs (a version manager's shim may name one that does not).
 FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
@@ -27,7 +29,7 @@ FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-install: $(INSTALLED) ## prepare .venv from the pinned, hashed requirements
+install: $(INSTALLED) $(WITNESS) ## prepare .venv from the pinned, hashed requirements
 
 # A working .venv is brought up to date in place: a service that runs from it keeps running.
 $(LOCKED):
@@ -46,10 +48,17 @@ $(INSTALLED): $(LOCKED)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/installed-* && touch $@
 
-demo: install ## run the guided scenario on local sandboxes, check both sides, and end
+# The client that the NetSuite sandbox is proven with needs older libraries than ours; only tests use it.
+$(WITNESS): | $(INSTALLED)
+	@rm -rf $(NETSUITE) && $(BIN)/python -m venv $(NETSUITE)
+	@$(NETSUITE)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --only-binary :all: \
+		-r requirements-netsuite.lock
+	@touch $@
+
+demo: $(INSTALLED) ## run the guided scenario on local sandboxes, check both sides, and end
 	@$(BIN)/external-sync demo $(ARGS)
 
-up: install ## start everything on this machine and keep it running (Ctrl-C stops it)
+up: $(INSTALLED) ## start everything on this machine and keep it running (Ctrl-C stops it)
 	@$(BIN)/external-sync dev $(ARGS)
 
 test: install ## run the tests (ARGS="tests/core -k merge" runs some, JOBS=1 runs them in one process)
@@ -82,7 +91,7 @@ bench-latency: install ## measure how long an edit takes from one system to the 
 	@$(BIN)/python -m benchmarks.latency $(ARGS)
 
 clean: ## remove .venv, build output and tool caches (keeps .external-sync, which holds data and keys)
-	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NETSUITE) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: ## resolve pyproject.toml anew into the lock files (ARGS=--upgrade for newer versions)
@@ -91,4 +100,5 @@ lock: ## resolve pyproject.toml anew into the lock files (ARGS=--upgrade for new
 	@$(COMPILE) --output-file requirements.lock $(ARGS) pyproject.toml
 	@$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint requirements.lock $(ARGS) pyproject.toml
 	@$(COMPILE) --output-file requirements-clients.lock --constraint requirements-dev.lock $(ARGS) requirements-clients.in
+	@$(COMPILE) --output-file requirements-netsuite.lock $(ARGS) requirements-netsuite.in
 	@rm -rf $(VENV)-lock

@@ -9,6 +9,7 @@ VENDORS: dict[str, tuple[int, str]] = {
     "salesforce": (1, "sandbox.salesforce.vendor:SalesforceSandbox"),
     "hubspot": (2, "sandbox.hubspot.vendor:HubSpotSandbox"),
     "quickbooks": (3, "sandbox.quickbooks.vendor:QuickBooksSandbox"),
+    "netsuite": (4, "sandbox.netsuite.vendor:NetSuiteSandbox"),
 }
 
 
