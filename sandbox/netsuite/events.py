@@ -8,8 +8,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from uuid import uuid4
 
@@ -26,22 +25,12 @@ class Events:
         self._webhooks = webhooks
         self._records = records
         self._account = account
-        self._muted = False
         records.listeners.append(self.announce)
-
-    @contextmanager
-    def muted(self) -> Iterator[None]:
-        """No events for what changes inside."""
-        self._muted = True
-        try:
-            yield
-        finally:
-            self._muted = False
 
     def announce(self, change: Change) -> None:
         """Send one save or deletion by somebody else."""
         ours = change.edit.context == "RESTWEBSERVICES" and change.edit.user == INTEGRATION_USER
-        if self._webhooks.url is None or self._muted or ours or change.derived:
+        if ours or change.derived or self._webhooks.url is None:
             return
         delivery = str(uuid4())
         body = json.dumps({"id": delivery, **self._event(change)}).encode()

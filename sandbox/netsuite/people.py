@@ -23,7 +23,7 @@ _KEPT = frozenset(
 
 
 class People:
-    """Records are shown as a GET with all sublists shows them.
+    """Records are shown as a GET with all sublists shows them; a deletion leaves none to show.
 
     Sublists of a patch take the place of the old ones; `voided: true` is the button "Void".
     """
@@ -32,13 +32,13 @@ class People:
         self._records = records
         self._renderer = Renderer(records)
 
-    def listed(self, entity: str, limit: int | None, offset: int) -> tuple[list[Record], int]:
+    def listed(self, entity: str, limit: int | None, offset: int, deleted: bool) -> tuple[list[Record], int]:
         kind = ENTITIES[entity]
         rows = self._records.rows[kind.name].values()
         end = None if limit is None else offset + limit
         return [self._raw(kind, row) for row in islice(rows, offset, end)], len(rows)
 
-    def one(self, entity: str, record_id: str) -> Record:
+    def one(self, entity: str, record_id: str, deleted: bool) -> Record:
         return self._raw(ENTITIES[entity], self._row(entity, record_id))
 
     def create(self, entity: str, values: Record) -> Record:

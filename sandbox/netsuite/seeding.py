@@ -1,9 +1,11 @@
 """The sample companies as an accounting team would have typed them into NetSuite."""
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from sandbox.kit.companies import Company, Line, company
+from sandbox.kit.seeding import Seeder
 from sandbox.netsuite.bodies import Reader
 from sandbox.netsuite.people import PERSON
 from sandbox.netsuite.record_types import CUSTOMER, INVOICE, PAYMENT
@@ -15,27 +17,27 @@ from sandbox.netsuite.values import rounded, text_of
 _FORMS = {"Ltd": "Limited", "Inc": "Inc.", "Corp": "Corp.", "LLC": "L.L.C.", "plc": "PLC"}
 
 
-class Seeder:
-    """Makes sample records as the account's person; `known` keeps one from being made twice. Markers stay empty.
+class NetSuiteSeeder(Seeder):
+    """Makes sample records as the account's person. Markers stay empty.
 
     Invoice and payment number n belong to company n. Payment n pays invoice n, every third by half.
     """
 
     def __init__(self, records: Records) -> None:
+        super().__init__()
         self._records = records
-        self.known: dict[str, str] = {}
 
-    def seed(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
-        """The ids of the sample records number `offset … offset+count-1`."""
-        make = {"accounts": self._customer, "invoices": self._invoice, "payments": self._payment}[entity]
-        return [make(company(seed, index)) for index in range(offset, offset + count)]
+    def makers(self) -> Mapping[str, Callable[[int, int], str]]:
+        return {"accounts": self._customer, "invoices": self._invoice, "payments": self._payment}
 
-    def _customer(self, one: Company) -> str:
+    def _customer(self, seed: int, index: int) -> str:
+        one = company(seed, index)
         values = customer_values(one)
         values["currency"] = {"id": self._id_of("currency", "symbol", one.currency)}
-        return self._make("accounts", CUSTOMER, one, values)
+        return self._make(CUSTOMER, values)
 
-    def _invoice(self, one: Company) -> str:
+    def _invoice(self, seed: int, index: int) -> str:
+        one = company(seed, index)
         code = self._id_of("salesTaxItem", "itemId", f"S-{one.address.country_alpha2}")
         kind = self._records.lookup("salesTaxItem", code)["taxType"]
         lines, details = [], []
@@ -44,18 +46,18 @@ class Seeder:
             lines.append({**self._line(line), "taxDetailsReference": reference})
             details.append({"taxDetailsReference": reference, "taxType": kind, "taxCode": code, **_tax(line, one)})
         values: dict[str, Any] = {
-            "entity": self._customer(one),
+            "entity": self.one("accounts", seed, index),
             "tranDate": one.invoice_date.isoformat(),
             "item": {"items": lines},
         }
         if self._records.setup.suite_tax:
             values |= {"taxDetailsOverride": True, "taxDetails": {"items": details}}
-        return self._make("invoices", INVOICE, one, values)
+        return self._make(INVOICE, values)
 
-    def _payment(self, one: Company) -> str:
-        invoice = self._records.lookup("invoice", self._invoice(one))
+    def _payment(self, seed: int, index: int) -> str:
+        invoice = self._records.lookup("invoice", self.one("invoices", seed, index))
         total = Decimal(invoice["total"])
-        amount = text_of(rounded(total / 2, 2) if one.index % 3 == 2 else total)
+        amount = text_of(rounded(total / 2, 2) if index % 3 == 2 else total)
         values = {
             "customer": invoice["entity"],
             "payment": amount,
@@ -63,7 +65,7 @@ class Seeder:
             "tranDate": invoice["tranDate"],
             "apply": {"items": [{"doc": {"id": invoice["id"]}, "apply": True, "amount": amount}]},
         }
-        return self._make("payments", PAYMENT, one, values)
+        return self._make(PAYMENT, values)
 
     def _line(self, line: Line) -> Row:
         item = self._id_of("serviceSaleItem", "itemId", line.product.sku)
@@ -77,12 +79,9 @@ class Seeder:
     def _id_of(self, kind: str, name: str, value: str) -> str:
         return next(str(row["id"]) for row in self._records.rows[kind].values() if row[name] == value)
 
-    def _make(self, entity: str, kind: RecordType, one: Company, values: dict[str, Any]) -> str:
-        key = f"{entity}:{one.reference}"
-        if self.known.get(key) not in self._records.rows[kind.name]:
-            sent = Reader(self._records.find, "error").read(kind, values)
-            self.known[key] = str(self._records.insert(PERSON, kind, sent)["id"])
-        return self.known[key]
+    def _make(self, kind: RecordType, values: dict[str, Any]) -> str:
+        sent = Reader(self._records.find, "error").read(kind, values)
+        return str(self._records.insert(PERSON, kind, sent)["id"])
 
 
 def _tax(line: Line, one: Company) -> Row:

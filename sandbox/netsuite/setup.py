@@ -2,10 +2,11 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from sandbox.kit.administered import Switches
 from sandbox.kit.behaviour import ControlModel
 
 
@@ -16,13 +17,15 @@ class Certificate(ControlModel):
     public_key: str
 
 
-class Setup(ControlModel):
+class Setup(Switches):
     """`missingPermissions` are taken from the role (`TRAN_CUSTINVC`); `hiddenTables` from SuiteQL.
 
     With `autoNumbering` customers and transactions get numbers, which can be overridden where `allowOverride` says so.
     Without `suiteTax` no tax field can be written over REST, and `defaultTaxRate` (a fraction) is added to every line;
     with it that is what lines without tax details bear. `closedBefore` closes the periods that ended before that day.
     """
+
+    record_id: ClassVar[str] = "company"
 
     access_token_seconds: float = Field(default=3600, gt=0)
     one_world: bool = True
@@ -41,6 +44,3 @@ class Setup(ControlModel):
     missing_permissions: list[str] = []
     hidden_tables: list[str] = []
     certificates: list[Certificate] = []
-
-    def record(self, **more: Any) -> dict[str, Any]:
-        return {"id": "company", **self.model_dump(mode="json", by_alias=True), **more}

@@ -2,14 +2,14 @@
 
 from typing import ClassVar
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.kit.administered import SETUP, AdministeredVendor
 from sandbox.kit.clock import iso
 from sandbox.kit.faults import FaultKind
 from sandbox.kit.limits import Limits
-from sandbox.kit.vendor import Record, RecordError, Vendor
+from sandbox.kit.vendor import Record
 from sandbox.kit.webhooks import Webhooks
 from sandbox.netsuite import oauth
 from sandbox.netsuite.api import Api
@@ -19,31 +19,28 @@ from sandbox.netsuite.governance import Governance
 from sandbox.netsuite.people import People
 from sandbox.netsuite.record_types import ENTITIES
 from sandbox.netsuite.records import Records
-from sandbox.netsuite.seeding import Seeder
+from sandbox.netsuite.seeding import NetSuiteSeeder
 from sandbox.netsuite.setup import Setup
 from sandbox.netsuite.tokens import Tokens, account_in
 
-SETUP, COMPANY = "setup", "company"
 _HTML_503 = "<html><head><title>503 Service Unavailable</title></head><body>Service Unavailable</body></html>"
-_SHOWN_ONLY = {"id", "account", "clientId"}
 
 
-class NetSuiteSandbox(Vendor):
+class NetSuiteSandbox(AdministeredVendor[Setup]):
     """Beside the sample entities, `setup` holds one record, `company`: what an administrator can switch."""
 
     name: ClassVar[str] = "netsuite"
     entities: ClassVar[tuple[str, ...]] = (*ENTITIES, SETUP)
 
     def __init__(self, account: str, limits: Limits, webhooks: Webhooks) -> None:
-        super().__init__(account, limits, webhooks)
-        self._setup = Setup()
-        self._records = Records(self.clock, self._setup)
+        super().__init__(account, limits, webhooks, Setup())
+        self._records = Records(self.clock, self.switches)
         self._tokens = Tokens(account)
         self._governance = Governance(limits)
-        self._oauth = oauth.OAuth(self._tokens, self._setup)
-        self._api = Api(self._records, self._tokens, self._governance, self._setup)
-        self._people = People(self._records)
-        self._seeder = Seeder(self._records)
+        self._oauth = oauth.OAuth(self._tokens, self.switches)
+        self._api = Api(self._records, self._tokens, self._governance, self.switches)
+        self.people = People(self._records)
+        self._seeder = NetSuiteSeeder(self._records)
         self._events = Events(webhooks, self._records, self._tokens.netsuite_account)
 
     @classmethod
@@ -70,52 +67,29 @@ class NetSuiteSandbox(Vendor):
         return self._api.refused(too_many())
 
     def reset(self) -> None:
-        self._set_up(Setup())
+        self.set_up(Setup())
         self._records.clear()
         self._api.queries.mirror.rebuild()
         self._api.jobs.clear()
         self._seeder.known.clear()
         self._governance.refill()
 
-    def seed(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
-        if entity == SETUP:
-            raise RecordError(422, f"{SETUP} cannot be seeded")
-        with self._events.muted():
-            return self._seeder.seed(entity, count, seed, offset)
+    def make_samples(self, entity: str, count: int, seed: int, offset: int) -> list[str]:
+        return self._seeder.seed(entity, count, seed, offset)
 
-    def list_records(self, entity: str, limit: int | None, offset: int, deleted: bool) -> tuple[list[Record], int]:
-        """Deletion is for good: `deleted` adds nothing."""
-        if entity == SETUP:
-            return [self._company()][offset:][:limit], 1
-        return self._people.listed(entity, limit, offset)
+    def shown(self) -> Record:
+        return {"account": self._tokens.netsuite_account, "clientId": self._tokens.client_id}
 
-    def get_record(self, entity: str, record_id: str, deleted: bool) -> Record:
-        return self._company() if entity == SETUP else self._people.one(entity, record_id)
-
-    def create_record(self, entity: str, values: Record) -> Record:
-        return self.replace_record(SETUP, COMPANY, values) if entity == SETUP else self._people.create(entity, values)
-
-    def replace_record(self, entity: str, record_id: str, values: Record) -> Record:
-        if entity != SETUP:
-            return self._people.replace(entity, record_id, values)
-        self._set_up(_checked_setup(values))
-        return self._company()
-
-    def patch_record(self, entity: str, record_id: str, values: Record) -> Record:
-        if entity != SETUP:
-            return self._people.patch(entity, record_id, values)
-        return self.replace_record(SETUP, COMPANY, {**self._setup.model_dump(mode="json", by_alias=True), **values})
-
-    def delete_record(self, entity: str, record_id: str) -> None:
-        if entity == SETUP:
-            self._set_up(Setup())
-        else:
-            self._people.delete(entity, record_id)
+    def set_up(self, switches: Setup) -> None:
+        """The lookups and their copies go by the switches."""
+        super().set_up(switches)
+        self._records.refresh_lookups()
+        self._api.queries.mirror.rebuild()
 
     def credentials(self, base_url: str) -> Record:
         """A certificate and a token pair of their own, with a living access token. No `limits` while they are off."""
         mapping, pair = self._tokens.new_mapping(), self._tokens.new_pair()
-        token = self._tokens.new_access(self._setup.access_token_seconds)
+        token = self._tokens.new_access(self.switches.access_token_seconds)
         granted: Record = {
             "baseUrl": base_url,
             "account": self._tokens.netsuite_account,
@@ -144,30 +118,12 @@ class NetSuiteSandbox(Vendor):
             "records": self._records.dump(),
             "tokens": self._tokens.dump(),
             "seeded": self._seeder.known,
-            "setup": self._setup.model_dump(mode="json", by_alias=True),
+            "setup": self.switches.data(),
         }
 
     def load(self, data: Record) -> None:
-        self._set_up(Setup.model_validate(data["setup"]))
+        self.set_up(Setup.model_validate(data["setup"]))
         self._records.load(data["records"])
         self._api.queries.mirror.rebuild()
         self._tokens.load(data["tokens"])
         self._seeder.known = dict(data["seeded"])
-
-    def _company(self) -> Record:
-        return self._setup.record(account=self._tokens.netsuite_account, clientId=self._tokens.client_id)
-
-    def _set_up(self, setup: Setup) -> None:
-        """In place, because every part holds the same object."""
-        for key in Setup.model_fields:
-            setattr(self._setup, key, getattr(setup, key))
-        self._records.refresh_lookups()
-        self._api.queries.mirror.rebuild()
-
-
-def _checked_setup(values: Record) -> Setup:
-    try:
-        return Setup.model_validate({key: value for key, value in values.items() if key not in _SHOWN_ONLY})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise RecordError(422, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
