@@ -10,6 +10,7 @@ VENDORS: dict[str, tuple[int, str]] = {
     "hubspot": (2, "sandbox.hubspot.vendor:HubSpotSandbox"),
     "quickbooks": (3, "sandbox.quickbooks.vendor:QuickBooksSandbox"),
     "netsuite": (4, "sandbox.netsuite.vendor:NetSuiteSandbox"),
+    "xero": (5, "sandbox.xero.vendor:XeroSandbox"),
 }
 
 

@@ -161,8 +161,7 @@ class _Control:
         webhooks = account.webhooks
         if request.method == "POST":
             body = await _parse(request, WebhooksBody)
-            webhooks.url = body.url
-            webhooks.secret = body.secret or webhooks.secret
+            webhooks.point(body.url, body.secret)
             account.changed = True
         return JSONResponse(
             {

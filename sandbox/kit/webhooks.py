@@ -28,7 +28,10 @@ class Delivery:
 
 
 class Webhooks:
-    """Where one account sends its webhooks, and how that went. Without a URL, or muted, nothing is sent or kept."""
+    """Where one account sends its webhooks, and how that went. Without a URL, or muted, nothing is sent or kept.
+
+    `pointed` is called when they go to another URL, for vendors that ask whether they are wanted there.
+    """
 
     def __init__(self, secret: str = "") -> None:
         self.url: str | None = None
@@ -39,6 +42,7 @@ class Webhooks:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._client: httpx.AsyncClient | None = None
         self._muted = False
+        self.pointed: Callable[[], None] = lambda: None
 
     @property
     def pending(self) -> int:
@@ -57,6 +61,14 @@ class Webhooks:
             yield
         finally:
             self._muted = False
+
+    def point(self, url: str | None, secret: str | None) -> None:
+        """Send to this URL from now on (None: nowhere); without a secret the one before stays."""
+        moved = url not in (None, self.url)
+        self.url = url
+        self.secret = secret or self.secret
+        if moved:
+            self.pointed()
 
     def send(self, delivery: Delivery) -> None:
         """Deliver in the background; must be called inside the server's event loop."""
