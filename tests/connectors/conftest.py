@@ -1,9 +1,9 @@
-"""All sandboxes once per session; each test works in a sandbox account of its own."""
+"""Each sandbox once per session; each test works in a sandbox account of its own."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -14,21 +14,17 @@ from tests.connectors.support import Control, Services
 
 
 @pytest.fixture(scope="session")
-def alguna_url() -> Iterator[str]:
-    with _running("alguna") as url:
-        yield url
+def sandbox_url() -> Iterator[Callable[[str], str]]:
+    """Where a vendor's sandbox is, which starts when it is first asked for."""
+    with contextlib.ExitStack() as running:
+        urls: dict[str, str] = {}
 
+        def url_of(vendor: str) -> str:
+            if vendor not in urls:
+                urls[vendor] = running.enter_context(_running(vendor))
+            return urls[vendor]
 
-@pytest.fixture(scope="session")
-def salesforce_url() -> Iterator[str]:
-    with _running("salesforce") as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def hubspot_url() -> Iterator[str]:
-    with _running("hubspot") as url:
-        yield url
+        yield url_of
 
 
 @contextlib.contextmanager
@@ -42,24 +38,32 @@ def _running(vendor: str) -> Iterator[str]:
 
 
 @pytest.fixture
-async def alguna(alguna_url: str) -> AsyncIterator[Control]:
-    async with contextlib.aclosing(Control(alguna_url, uuid4().hex[:12])) as control:
-        await control.reset()
-        yield control
+async def account_of(sandbox_url: Callable[[str], str]) -> AsyncIterator[Callable[[str], Awaitable[Control]]]:
+    """Makes an account of its own at a vendor's sandbox, empty and without limits."""
+    async with contextlib.AsyncExitStack() as open_ones:
+
+        async def account(vendor: str) -> Control:
+            control = Control(sandbox_url(vendor), uuid4().hex[:12])
+            await open_ones.enter_async_context(contextlib.aclosing(control))
+            await control.reset()
+            return control
+
+        yield account
 
 
 @pytest.fixture
-async def salesforce(salesforce_url: str) -> AsyncIterator[Control]:
-    async with contextlib.aclosing(Control(salesforce_url, uuid4().hex[:12])) as control:
-        await control.reset()
-        yield control
+async def alguna(account_of: Callable[[str], Awaitable[Control]]) -> Control:
+    return await account_of("alguna")
 
 
 @pytest.fixture
-async def hubspot(hubspot_url: str) -> AsyncIterator[Control]:
-    async with contextlib.aclosing(Control(hubspot_url, uuid4().hex[:12])) as control:
-        await control.reset()
-        yield control
+async def salesforce(account_of: Callable[[str], Awaitable[Control]]) -> Control:
+    return await account_of("salesforce")
+
+
+@pytest.fixture
+async def hubspot(account_of: Callable[[str], Awaitable[Control]]) -> Control:
+    return await account_of("hubspot")
 
 
 @pytest.fixture

@@ -2,82 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from connectors.protocols import Connector, FetchRequest, WriteStatus
-from connectors.registry import provider_spec
+from connectors.protocols import WriteStatus
+from connectors.registry import ALGUNA, PROVIDERS, provider_spec
 from core.errors import AuthExpired, FieldValidation, RateLimit, Transient
-from core.records import Entity, Operation, OperationKind, Side
-from tests.connectors.support import Control, Services, fetch_all, operation
+from core.records import Entity
+from tests.connectors.support import Control, fetch_all
+from tests.connectors.vendors import VENDORS, System
 
 
-@dataclass
-class System:
-    """One vendor as the contract sees it: names of fields, shapes of records and edits, sizes of pages."""
-
-    provider: str
-    side: Side
-    control: Control
-    services: Services
-    connector: Connector
-    name: str
-    create_path: str
-    person: Callable[[str], dict[str, Any]]
-    values: dict[str, Any]
-    page: int
-    identity: str = "id"
-    missing: str = "001000000000000AAA"
-    edit: Callable[[dict[str, Any]], dict[str, Any]] = dict
-
-    async def rename(self, record_id: str, name: str) -> None:
-        """A person gives a record another name."""
-        await self.control.patch(Entity.ACCOUNTS, record_id, self.edit({self.name: name}))
-
-    def create(self, number: int, name: str) -> Operation:
-        return operation(number, Entity.ACCOUNTS, OperationKind.CREATE, self.side, {**self.values, self.name: name})
-
-    def update(self, number: int, target_id: str, name: str) -> Operation:
-        kind = OperationKind.UPDATE
-        return operation(number, Entity.ACCOUNTS, kind, self.side, {self.name: name}, target_id=target_id)
-
-    def scan(self, cursor: str | None = None) -> FetchRequest:
-        return FetchRequest(Entity.ACCOUNTS, {Entity.ACCOUNTS: [self.name]}, cursor, full=False)
-
-    async def names(self) -> list[str]:
-        records, _, _ = await fetch_all(self.connector, self.scan())
-        return [str(record.fields[self.name]) for record in records]
-
-
-@pytest.fixture(params=["alguna", "salesforce", "hubspot"])
+@pytest.fixture(params=sorted(VENDORS))
 async def system(
-    request: pytest.FixtureRequest, alguna: Control, salesforce: Control, hubspot: Control
+    request: pytest.FixtureRequest, account_of: Callable[[str], Awaitable[Control]]
 ) -> AsyncIterator[System]:
-    provider = request.param
-    control = {"alguna": alguna, "salesforce": salesforce, "hubspot": hubspot}[provider]
+    control = await account_of(request.param)
     services = await control.services()
-    connector = services.connect(provider)
-    if provider == "alguna":
-        made = System(
-            provider, Side.ALGUNA, control, services, connector, "name", "/customers",
-            lambda name: {"name": name, "currency": "EUR"}, {"currency": "EUR"}, 100,
-        )  # fmt: skip
-    elif provider == "salesforce":
-        made = System(
-            provider, Side.EXTERNAL, control, services, connector, "Name", "/composite/sobjects",
-            lambda name: {"Name": name}, {}, 2_000, identity="Id",
-        )  # fmt: skip
-    else:
-        made = System(
-            provider, Side.EXTERNAL, control, services, connector, "name", "/batch/create",
-            lambda name: {"properties": {"name": name}}, {}, 100, identity="hs_object_id", missing="404",
-            edit=lambda values: {"properties": values},
-        )  # fmt: skip
-    yield made
+    connector = services.connect(request.param)
+    yield System(request.param, VENDORS[request.param], control, services, connector)
     await connector.close()
+
+
+def test_every_connector_is_held_to_the_contract() -> None:
+    assert set(VENDORS) == {ALGUNA, *PROVIDERS}
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 230])
@@ -92,7 +41,7 @@ async def test_a_scan_reads_each_record_once_in_as_few_calls_as_pages_allow(syst
 
     assert sorted(record.id for record in records) == sorted(ids)
     assert all(record.fields.keys() == {system.name} for record in records)
-    assert pages == len(await system.control.calls()) == max(1, -(-count // system.page))
+    assert pages == len(await system.control.calls()) == max(1, -(-count // system.vendor.page))
     assert cursor
 
 
@@ -116,9 +65,9 @@ async def test_an_edit_shows_up_in_the_next_incremental_read(system: System) -> 
 
 async def test_read_by_id_leaves_out_what_is_not_there(system: System) -> None:
     ids = await system.control.seed(Entity.ACCOUNTS, 2)
-    found = await system.connector.read(Entity.ACCOUNTS, [*ids, system.missing], [system.name])
+    found = await system.connector.read(Entity.ACCOUNTS, [*ids, system.vendor.missing], [system.name])
     assert sorted(found) == sorted(ids)
-    assert all(record.side is system.side and not record.deleted for record in found.values())
+    assert all(record.side is system.vendor.side and not record.deleted for record in found.values())
 
 
 async def test_a_create_carries_a_marker_by_which_it_is_found(system: System) -> None:
@@ -136,7 +85,7 @@ async def test_a_create_carries_a_marker_by_which_it_is_found(system: System) ->
 async def test_a_create_whose_reply_is_lost_is_found_and_not_repeated(system: System) -> None:
     create = system.create(1, "Lost Works")
     [request] = system.connector.plan([create], {})
-    await system.control.fault("drop_after_commit", system.create_path, "POST", times=1)
+    await system.control.fault("drop_after_commit", system.vendor.create_path, "POST", times=1)
 
     with pytest.raises(Transient) as lost:
         await system.connector.send(request, [create], [])
@@ -153,7 +102,7 @@ async def test_a_create_whose_reply_is_lost_is_found_and_not_repeated(system: Sy
 async def test_a_create_that_never_arrived_is_not_found(system: System) -> None:
     create = system.create(1, "Never Works")
     [request] = system.connector.plan([create], {})
-    await system.control.fault("drop_before_commit", system.create_path, "POST", times=1)
+    await system.control.fault("drop_before_commit", system.vendor.create_path, "POST", times=1)
 
     with pytest.raises(Transient) as lost:
         await system.connector.send(request, [create], [])
@@ -181,7 +130,7 @@ async def test_the_stored_request_is_sent_byte_for_byte_each_time(system: System
     await system.connector.send(requests[0], [create], [])
     await system.connector.send(requests[0], [create], [])
 
-    posts = [call for call in await system.control.calls(system.create_path) if call["method"] == "POST"]
+    posts = [call for call in await system.control.calls(system.vendor.create_path) if call["method"] == "POST"]
     assert len(posts) == 2
     assert posts[0]["body"] == posts[1]["body"]
     assert await system.names() == ['Zoë\'s "Quoted" Works \\ 100%']
@@ -189,7 +138,7 @@ async def test_the_stored_request_is_sent_byte_for_byte_each_time(system: System
 
 async def test_an_update_reaches_the_record_and_one_of_a_missing_record_is_not_found(system: System) -> None:
     [record_id] = await system.control.seed(Entity.ACCOUNTS, 1)
-    updates = [system.update(1, record_id, "Updated Works"), system.update(2, system.missing, "Nobody's Works")]
+    updates = [system.update(1, record_id, "Updated Works"), system.update(2, system.vendor.missing, "Nobody's Works")]
     current = await system.connector.current(updates, [system.name])
     statuses = {}
     for request in system.connector.plan(updates, current):
@@ -209,13 +158,13 @@ async def test_a_short_blip_of_a_read_is_ridden_out(system: System) -> None:
 async def test_a_write_with_a_broken_answer_has_an_unknown_outcome(system: System, kind: str) -> None:
     create = system.create(1, "Broken Works")
     [request] = system.connector.plan([create], {})
-    await system.control.fault(kind, system.create_path, "POST")
+    await system.control.fault(kind, system.vendor.create_path, "POST")
 
     with pytest.raises(Transient) as failed:
         await system.connector.send(request, [create], [])
 
     assert failed.value.outcome_unknown
-    posts = [call for call in await system.control.calls(system.create_path) if call["method"] == "POST"]
+    posts = [call for call in await system.control.calls(system.vendor.create_path) if call["method"] == "POST"]
     assert len(posts) == 1
 
 
@@ -285,8 +234,8 @@ async def test_there_are_facts_of_the_entities_that_the_system_has_and_no_others
 
 async def test_the_schema_names_required_and_read_only_fields(system: System) -> None:
     schema = await system.connector.describe(Entity.ACCOUNTS)
-    assert schema.side is system.side
+    assert schema.side is system.vendor.side
     assert schema.fields[system.name].required
-    identity = schema.fields[system.identity]
+    identity = schema.fields[system.vendor.identity]
     assert identity.read_only
     assert identity.type == "id"
