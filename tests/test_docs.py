@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from connectors.registry import PROVIDERS, provider_spec
 from starter.cli.app import app
 from tests.repository import ROOT, make_targets, project_files
 
@@ -71,6 +72,20 @@ def test_tests_named_in_the_documents_exist() -> None:
         if not path.exists() or not re.search(rf"def {test}\b", path.read_text()):
             missing.append(name)
     assert missing == []
+
+
+def test_every_pair_of_every_provider_names_its_tests_in_both_directions() -> None:
+    table = (ROOT / "docs" / "providers" / "README.md").read_text()
+    rows = re.findall(r"^\| (\w+) \| (\w+) \| (external|alguna) \|.*\| (.*) \|$", table, re.MULTILINE)
+    told = {(provider, entity, into) for provider, entity, into, tests in rows if "::" in tests}
+    pairs = {(name, entity.value) for name in PROVIDERS for entity in provider_spec(name).entities}
+    assert told == {(name, entity, into) for name, entity in pairs for into in ("external", "alguna")}
+
+
+def test_every_provider_has_its_page_and_its_example() -> None:
+    for name in PROVIDERS:
+        assert (ROOT / "docs" / "providers" / f"{name}.md").exists()
+        assert (ROOT / "examples" / f"{name}.yaml").exists()
 
 
 def test_every_known_pain_has_its_tests() -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, cast
 import typer
 import yaml
 
+from connectors.registry import PROVIDERS
 from starter.cli.consent import Callback, show
 from starter.cli.output import say, show_json
 from starter.cli.session import SANDBOX_PORT_BASE, AsJson, CommandError, IntegrationName, open_client, sandbox_url
@@ -33,7 +34,7 @@ FromSandbox = Annotated[bool, typer.Option("--sandbox", help="Use the local sand
 
 
 def connect(
-    provider: Annotated[str, typer.Argument(help="salesforce or hubspot")],
+    provider: Annotated[str, typer.Argument(help=", ".join(PROVIDERS))],
     credentials: CredentialsFile = None,
     integration_id: Annotated[str | None, typer.Option("--id", help="Id of the new integration.")] = None,
     sandbox: FromSandbox = False,

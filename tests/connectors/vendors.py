@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.protocols import Connector, FetchRequest
 from core.records import Entity, Operation, OperationKind, Side
+from core.values import Value
 from tests.connectors.support import Control, Services, fetch_all, operation
 
 
@@ -82,7 +83,7 @@ class System:
         return operation(number, Entity.ACCOUNTS, OperationKind.CREATE, self.vendor.side, values)
 
     def update(self, number: int, target_id: str, name: str) -> Operation:
-        kind, values = OperationKind.UPDATE, {self.name: name}
+        kind, values = OperationKind.UPDATE, dict[str, Value]({self.name: name})
         return operation(number, Entity.ACCOUNTS, kind, self.vendor.side, values, target_id=target_id)
 
     def scan(self, cursor: str | None = None) -> FetchRequest:
