@@ -20,6 +20,7 @@ from temporalio.worker import Worker
 from activities.engine import Engine, EngineOptions
 from activities.failures import FailureInterceptor
 from activities.steps import Steps
+from runtime import failpoints
 from runtime.logging import setup_logging
 from runtime.settings import Settings
 from runtime.temporal import connect, register_search_attributes
@@ -88,6 +89,8 @@ def make_worker(client: Client, engine: Engine) -> Worker:
         max_concurrent_activities=20,
         graceful_shutdown_timeout=DRAIN,
         max_heartbeat_throttle_interval=timedelta(seconds=5),
+        # What a dead worker was to do next is given to another one as soon as it is taken for dead.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=min(10.0, engine.options.heartbeat_seconds)),
     )
 
 
@@ -118,6 +121,7 @@ async def main() -> None:
     """Run until a signal says stop."""
     settings = Settings()
     setup_logging(settings.log_format, settings.log_level)
+    failpoints.arm(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

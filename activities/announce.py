@@ -13,7 +13,7 @@ from activities.contracts import ConflictRef
 from activities.engine import Engine, PassContext
 from activities.options import search_attributes
 from activities.webhooks import start_deliveries, tell_of_conflict
-from core import names
+from core import failpoints, names
 from store import conflicts
 from store.database import chunked
 
@@ -33,11 +33,13 @@ async def announce_conflicts(engine: Engine, context: PassContext) -> None:
     ids = [row.id for row in waiting if row.id is not None]
     for some in chunked(ids, STARTS_AT_ONCE):
         await asyncio.gather(*(_start(engine, context, conflict_id) for conflict_id in some))
+        failpoints.reach("conflict:started")
         async with engine.db.transaction() as session:
             await conflicts.announce(session, some)
             for row in waiting:
                 if row.id in some:
                     await tell_of_conflict(engine, session, row)
+        failpoints.reach("conflict:announced")
     await start_deliveries(engine)
 
 
@@ -48,6 +50,7 @@ async def _start(engine: Engine, context: PassContext, conflict_id: int) -> None
         integration_id=context.ref.integration_id,
         provider=context.provider,
         entity=entity,
+        heartbeat_seconds=engine.options.heartbeat_seconds,
     )
     try:
         await engine.temporal.start_workflow(

@@ -81,6 +81,7 @@ class RunRequest(BaseModel, frozen=True):
     run_id: str | None = None
     direction: Direction | None = None
     dry_run: bool = False
+    heartbeat_seconds: float = 30.0
 
 
 class RunPlan(BaseModel, frozen=True):
@@ -141,6 +142,7 @@ class ConflictRef(BaseModel, frozen=True):
     integration_id: str
     provider: str
     entity: Entity
+    heartbeat_seconds: float = 30.0
 
 
 class DeliveryRef(BaseModel, frozen=True):

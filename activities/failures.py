@@ -22,6 +22,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from activities.contracts import ChunkRef, PassRef, Wait
 from activities.engine import Engine, Paused
 from activities.webhooks import start_deliveries, tell_of_pause
+from core import failpoints
 from core.errors import HINTS, AuthExpired, ErrorType, RateLimit, SyncError, Transient
 from store import runs
 from store.database import is_taken
@@ -58,7 +59,10 @@ class _Inbound(ActivityInboundInterceptor):
         with structlog.contextvars.bound_contextvars(**fields):
             try:
                 async with _heartbeats():
-                    return await super().execute_activity(input)
+                    failpoints.reach(f"{fields['activity']}:begin")
+                    result = await super().execute_activity(input)
+                    failpoints.reach(f"{fields['activity']}:end")
+                    return result
             except (OperationalError, InterfaceError, PoolTimeout, RPCError, OSError) as error:
                 # The database or Temporal is not there for the moment. Their texts may quote values (I8).
                 log.warning("activity_interrupted", exc_info=True)

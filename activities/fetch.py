@@ -25,6 +25,7 @@ from activities.resting import show_resting, take_up_again
 from activities.settle import settle
 from activities.versions import adopt_version
 from connectors.protocols import FetchRequest, Page
+from core import failpoints
 from core.errors import Transient
 from core.records import PARENT_OF, Entity, Side
 from store import errors, kinship, passes, staging, writes
@@ -148,6 +149,7 @@ async def _read_side(engine: Engine, context: PassContext, side: Side) -> bool:
     while seen < engine.options.fetch_size and time.monotonic() - started < SLICE_SECONDS:
         at = utc_now()
         page = await connector.fetch(FetchRequest(entity, fields, cursor, reading.full, position))
+        failpoints.reach("page:read")
         await _store_page(engine, context, along, side, page, position, at)
         seen += len(page.records)
         position = page.position
@@ -203,6 +205,8 @@ async def _store_page(
             alone=intake.alone,
         ):
             raise Transient("a newer attempt has taken this read over")
+        failpoints.reach("page:storing")
+    failpoints.reach("page:stored")
     await wake_conflicts(engine, context, intake.closed)
 
 
@@ -254,5 +258,7 @@ async def _close(engine: Engine, context: PassContext) -> None:
         waiting = await staging.count_parked(session, context.scope)
         waiting += await kinship.count_awaiting(session, context.scope)
         await passes.close_pass(session, context.ref.pass_id, parked=waiting, at=at)
+        failpoints.reach("cursor:advancing")
+    failpoints.reach("cursor:advanced")
     await announce_conflicts(engine, context)
     await settle_kin(engine, context)

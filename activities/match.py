@@ -17,6 +17,7 @@ from activities.finding import Findings, find
 from activities.questions import question
 from activities.reading import read_records
 from activities.survivors import set_free
+from core import failpoints
 from core.enums import OnMultiple
 from core.records import Side
 from core.values import Value
@@ -55,6 +56,8 @@ async def match(engine: Engine, chunk: ChunkRef) -> ChunkResult:
         findings = await find(engine, context, alone)
         async with engine.turn(context) as session:
             ended = await _store(session, context, chunk, findings)
+            failpoints.reach("links:storing")
+        failpoints.reach("links:stored")
         await wake_conflicts(engine, context, ended)
     await _complete(engine, context, chunk)
     return ChunkResult(records=len(claimed), proceed=bool(claimed))

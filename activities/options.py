@@ -30,6 +30,7 @@ class CallOptions(TypedDict, total=False):
 
 def step_options(heartbeat_seconds: float) -> CallOptions:
     """The options of fetch, match, transform and write. A dead worker is noticed after `heartbeat_seconds`."""
+    retry_seconds = min(15.0, heartbeat_seconds / 2)
     return {
         # A chunk of 1,000 single writes at a vendor's slow pace fits; what was done is stored, so a retry only goes on.
         "start_to_close_timeout": timedelta(minutes=30),
@@ -37,19 +38,23 @@ def step_options(heartbeat_seconds: float) -> CallOptions:
         # Passing failures are retried for about an hour; rate limits bring their own delay. A pass that still fails is
         # shown as failed, and the next one settles and goes on where it stood.
         "retry_policy": RetryPolicy(
-            initial_interval=timedelta(seconds=1),
+            initial_interval=timedelta(seconds=min(1.0, retry_seconds)),
             backoff_coefficient=2.0,
-            maximum_interval=timedelta(seconds=15),
+            maximum_interval=timedelta(seconds=retry_seconds),
             maximum_attempts=250,
         ),
     }
 
 
-BOOKKEEPING: CallOptions = {
-    # A few store statements or signals.
-    "start_to_close_timeout": timedelta(seconds=30),
-    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
-}
+def bookkeeping(heartbeat_seconds: float) -> CallOptions:
+    """The options of steps of a few store statements or signals."""
+    return {
+        "start_to_close_timeout": timedelta(seconds=30),
+        "heartbeat_timeout": timedelta(seconds=heartbeat_seconds),
+        "retry_policy": RetryPolicy(
+            initial_interval=timedelta(seconds=min(1.0, heartbeat_seconds / 2)), maximum_interval=timedelta(minutes=1)
+        ),
+    }
 
 
 def poll_options() -> CallOptions:

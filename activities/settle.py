@@ -18,6 +18,7 @@ from activities.outcomes import store_results
 from activities.relating import with_parent
 from activities.vanished import judged
 from connectors.protocols import Connector, FindsLookalikes, WriteRequest, WriteResult, WriteStatus
+from core import failpoints
 from core.merge import LostUpdate, judge_lost_update
 from core.records import OperationKind, Record
 from store import writes
@@ -43,6 +44,7 @@ async def _settle_one(engine: Engine, context: PassContext, request: OpenRequest
     others = [item for item in opened.values() if item.operation.kind is not OperationKind.CREATE]
     results, fresh, absent = await _settle_creates(engine, context, connector, creates)
     more, seen, undone = await _settle_updates(context, connector, others)
+    failpoints.reach("settle:looked")
     replayed = await _replay(context, connector, request, opened, absent + undone)
     if replayed is not None:
         results, absent, undone = [*results, *replayed], [], []
@@ -51,6 +53,8 @@ async def _settle_one(engine: Engine, context: PassContext, request: OpenRequest
             return
         await store_results(session, context, opened, [*results, *more], fresh={**fresh, **seen}, certain=False)
         await writes.plan_again(session, [item.operation.id for item in absent + undone])
+        failpoints.reach("settle:storing")
+    failpoints.reach("settle:stored")
 
 
 async def _settle_by_key(

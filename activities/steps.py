@@ -36,7 +36,7 @@ from activities.polling import poll
 from activities.transform import transform
 from activities.webhooks import deliver, start_deliveries, tell_of_end
 from activities.write import write
-from core import names
+from core import failpoints, names
 from core.config import IntegrationConfig
 from core.errors import FieldValidation
 from core.records import Entity, Side
@@ -148,6 +148,7 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps, PollSteps):
             priority=Priority(fairness_key=request.integration_id),
             static_summary=f"{request.integration_id}: {entity}, the only writer",
         )
+        failpoints.reach("writer:signalled")
 
     @activity.defn(name="end_pass")
     async def end_pass(self, end: PassEnd) -> None:

@@ -19,6 +19,7 @@ from activities.creating import decide_alone
 from activities.decided import Decided, Pair
 from activities.engine import Engine, PassContext
 from activities.merging import decide_pair
+from core import failpoints
 from core.flips import STOPPED
 from core.records import PARENT_OF, Record, Side
 from store import conflicts, deletions, endings, errors, links, parked, parting, passes, staging, writes
@@ -63,6 +64,7 @@ async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
     # In a thread: slow custom functions may not hold up heartbeats and other integrations (I11).
     await asyncio.to_thread(decide)
     closed = await _store(engine, context, chunk, decided, decisions)
+    failpoints.reach("operations:stored")
     await wake_conflicts(engine, context, closed)
     return ChunkResult(records=len(staged), proceed=bool(decided.planned))
 
@@ -187,6 +189,7 @@ async def _store(
         await store_trails(session, context, decided.trails, at)
         await staging.park(session, decided.parked)
         await passes.set_chunk_state(session, pass_id, chunk.number, TRANSFORMED)
+        failpoints.reach("operations:storing")
         if not decided.planned:
             await staging.drop_chunk(session, pass_id, chunk.number)
     return closed

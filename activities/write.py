@@ -24,6 +24,7 @@ from activities.relating import with_parent
 from activities.settle import settle
 from activities.vanished import judged, look_after
 from connectors.protocols import Connector, Current, WriteRequest, WriteResult, WriteStatus
+from core import failpoints
 from core.compare import equal
 from core.errors import AuthExpired, ErrorType, RateLimit, RecordFailure, SyncError, Transient
 from core.records import Operation, OperationKind, Side
@@ -199,6 +200,8 @@ async def _store(
         ids = await writes.store_requests(
             session, context.scope, side, chunk.of.pass_id, chunk.number, epoch, outgoing, utc_now()
         )
+        failpoints.reach("request:storing")
+    failpoints.reach("request:stored")
     if requests and not ids:
         raise Transient("a newer attempt has taken this chunk over")
     return ids
@@ -248,6 +251,8 @@ async def _send(
             sent = {item.id: opened[item.id] for item in operations}
             await store_results(session, context, sent, results, chunk=chunk.number)
             await count_results(session, context, sent, results, engine.options.circuit_failures)
+        failpoints.reach("outcome:storing")
+    failpoints.reach("outcome:stored")
     return []
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from core import failpoints
 from core.errors import AuthExpired
 from core.ports import Credentials, TokenStore
 
@@ -97,12 +98,16 @@ class Access:
                 return newest
             if self._exchange is None:
                 raise await self.expire(newest, "the key was refused")
+            failpoints.reach("token:renewing")
             try:
                 tokens = await self._exchange(newest)
             except GrantDead as dead:
                 raise await self.expire(newest, dead.reason, dead.vendor_code) from dead
             _log.info("token_renewed", connection=self._connection_id, generation=newest.generation)
-            return self._keep(await self._tokens.save_tokens(newest, tokens))
+            failpoints.reach("token:renewed")
+            kept = self._keep(await self._tokens.save_tokens(newest, tokens))
+            failpoints.reach("token:stored")
+            return kept
 
     def _ends(self, known: Credentials) -> bool:
         """Whether the credential is about to expire and can be renewed. Where no end is told, it lives."""

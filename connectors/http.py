@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from core import failpoints
 from core.errors import Internal, RateLimit, SyncError, Transient
 from core.ports import Budget
 
@@ -58,7 +59,10 @@ class VendorClient(httpx.AsyncClient):
         self._origins.add(origin(base_url))
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send one request within the budget. Raises `Transient`, or what the budget raises; returns any status."""
+        """Send one request within the budget; return any status but a redirect.
+
+        Raises `Transient`, or what the budget raises.
+        """
         if origin(request.url) not in self._origins:
             raise Internal(f"refused to call {request.url.host}: it is not a host of this connection")
         async with self._budget.slot():
@@ -67,15 +71,35 @@ class VendorClient(httpx.AsyncClient):
             return await self._send_now(request, **options)
 
     async def _send_now(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        _watch(request)
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                return await super().send(request, **options)
+                reply = await super().send(request, **options)
         except _NOT_SENT as error:
             raise Transient(f"no connection to {request.url.host}: {_name(error)}") from error
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
             raise Transient(
                 f"no reply from {request.url.host}: {_name(error)}", outcome_unknown=not is_read(request)
             ) from error
+        if not is_read(request):
+            failpoints.reach("call:answered")
+        if reply.has_redirect_location:
+            # A moved host, or a gateway in between: the vendor has done nothing, and the token stays here.
+            raise Transient(f"{request.url.host} redirects its calls; is the base URL still right?")
+        return reply
+
+
+def _watch(request: httpx.Request) -> None:
+    """Say when the last byte of a write has left, to whom the fail points are armed for."""
+    if not failpoints.armed() or is_read(request):
+        return
+
+    async def trace(event: str, _info: Mapping[str, Any]) -> None:
+        if event == "http11.send_request_body.complete":
+            failpoints.reach("call:sent")
+
+    request.extensions["trace"] = trace
+    failpoints.reach("call:sending")
 
 
 def origin(url: str | httpx.URL) -> tuple[str, str, int | None]:

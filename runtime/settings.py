@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     """A description of a system's fields that is older is asked for again by the next pass."""
     heartbeat_seconds: float = Field(default=30, ge=1)
     """A worker that is silent for this long is taken for dead."""
+    fail_point: str | None = None
+    """Where this process is to be killed, for crash tests; see `runtime.failpoints`."""
 
     @field_validator("encryption_keys", mode="before")
     @classmethod
@@ -74,6 +76,11 @@ class Settings(BaseSettings):
     @classmethod
     def _without_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else value
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a lease outlives its holder: not too short, for a slow machine must not lose one that it holds."""
+        return max(5.0, self.heartbeat_seconds)
 
     def keys(self) -> list[str]:
         """The encryption keys in clear, newest first, as `store.crypto.Vault` takes them."""

@@ -89,7 +89,13 @@ def open_services(settings: Settings) -> Services:
     db = Database(settings.database_url)
     vault = Vault(settings.keys())
     return Services(
-        settings, db, Connections(db, vault), Configs(db), StoreLeases(db), Webhooks(db, vault), Consents(db, vault)
+        settings,
+        db,
+        Connections(db, vault, lease_seconds=settings.lease_seconds),
+        Configs(db),
+        StoreLeases(db, ttl=settings.lease_seconds),
+        Webhooks(db, vault),
+        Consents(db, vault),
     )
 
 

@@ -105,6 +105,12 @@ async def decide(session: AsyncSession, conflict_id: int, version: int, decision
     return (await session.execute(answered.returning(CONFLICTS.c.id))).first() is not None
 
 
+async def decided(session: AsyncSession) -> list[ConflictRow]:
+    """Conflicts that were answered, and whose answer no writes carry out yet."""
+    query = select(ConflictRow).where(CONFLICTS.c.status == "resolving", CONFLICTS.c.carried_by.is_(None))
+    return list((await session.execute(query.order_by(CONFLICTS.c.id))).scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Open conflicts of one kind and some entities; with `field`, those that ask for this Alguna field."""

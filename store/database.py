@@ -20,6 +20,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlmodel import SQLModel
 
+from core import failpoints
+
 BUSY_TIMEOUT_SECONDS = 30
 _BEGIN = "external_sync_begin"
 
@@ -82,6 +84,8 @@ class Database:
                 session.begin(),
             ):
                 yield session
+                failpoints.reach("store:commit")
+            failpoints.reach("store:committed")
         finally:
             self._writing.discard(task)
 

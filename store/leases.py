@@ -17,6 +17,7 @@ from uuid import uuid4
 from sqlalchemy import delete, select, update
 from sqlmodel import col
 
+from core import failpoints
 from core.errors import Transient
 from store.database import Database, upsert
 from store.tables.connections import Lease
@@ -43,11 +44,13 @@ class StoreLeases:
         renewal: asyncio.Task[None] | None = None
         try:
             await self._wait(wanted, owner, seconds)
+            failpoints.reach("lease:taken")
             renewal = asyncio.create_task(self._keep(owner))
             yield
         finally:
             # Shielded: a cancelled holder still gives back what it has, also what it took in the instant of the cancel.
             await asyncio.shield(self._give_back(wanted, owner, renewal))
+            failpoints.reach("lease:returned")
 
     async def _wait(self, names: list[str], owner: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds

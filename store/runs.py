@@ -49,6 +49,12 @@ async def add_run(
     return known
 
 
+async def queued_before(session: AsyncSession, at: datetime) -> list[Run]:
+    """Runs that were asked for before `at` and have not begun."""
+    query = select(Run).where(RUNS.c.status == "queued", RUNS.c.created_at < at).order_by(RUNS.c.created_at)
+    return list((await session.execute(query)).scalars())
+
+
 async def begin(session: AsyncSession, run_ids: Sequence[str], at: datetime) -> None:
     """Note that queued runs are running."""
     await session.execute(

@@ -50,11 +50,11 @@ class ConnectionInfo:
 class StoreTokens:
     """Implements `core.ports.TokenStore` on the database."""
 
-    def __init__(self, db: Database, vault: Vault) -> None:
-        """Take the database and the keys."""
+    def __init__(self, db: Database, vault: Vault, *, lease_seconds: float = 30.0) -> None:
+        """Take the database, the keys, and the seconds after which a dead holder's right to refresh is free."""
         self._db = db
         self._vault = vault
-        self._leases = StoreLeases(db)
+        self._leases = StoreLeases(db, ttl=lease_seconds)
 
     async def load(self, connection_id: str) -> Credentials:
         """Return the newest credentials. Raises AuthExpired unless connected, NotFound for an unknown connection."""

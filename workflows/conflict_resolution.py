@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import ConflictRef
     from activities.interfaces import ConflictSteps
-    from activities.options import BOOKKEEPING, OUTCOME
+    from activities.options import OUTCOME, bookkeeping
     from core import names
 
 REMINDER = timedelta(days=7)
@@ -28,6 +28,7 @@ class ConflictResolution:
     @workflow.init
     def __init__(self, conflict: ConflictRef) -> None:
         """Begin unwoken."""
+        self._options = bookkeeping(conflict.heartbeat_seconds)
         self._woken = 0
         self._seen = 0
         self._reminders = 0
@@ -48,7 +49,7 @@ class ConflictResolution:
         while True:
             self._seen = self._woken
             known = await workflow.execute_activity_method(
-                ConflictSteps.conflict_status, conflict, summary="where does it stand?", **BOOKKEEPING
+                ConflictSteps.conflict_status, conflict, summary="where does it stand?", **self._options
             )
             workflow.upsert_search_attributes([OUTCOME.value_set(known.status)])
             if known.status in ENDED:
@@ -56,7 +57,7 @@ class ConflictResolution:
                 return known.status
             if known.status == "resolving":
                 await workflow.execute_activity_method(
-                    ConflictSteps.apply_resolution, conflict, summary="carry out the decision", **BOOKKEEPING
+                    ConflictSteps.apply_resolution, conflict, summary="carry out the decision", **self._options
                 )
             await self._wait(conflict, known.status)
             if workflow.info().is_continue_as_new_suggested():

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
         Wait,
     )
     from activities.interfaces import RunSteps, SyncSteps
-    from activities.options import BOOKKEEPING, OUTCOME, step_options
+    from activities.options import OUTCOME, bookkeeping, step_options
     from core import names
 
 RECHECK = timedelta(minutes=10)
@@ -132,7 +132,7 @@ class EntitySync:
             cause = error.cause
             kind = cause.type if isinstance(cause, ApplicationError) and cause.type else "internal"
             end = PassEnd(of=of, state="failed", error_type=kind, message=str(cause)[:500])
-            await workflow.execute_activity_method(RunSteps.end_pass, end, summary="failed", **BOOKKEEPING)
+            await self._end(end)
             self._show(f"{of.entity} failed: {kind}")
             return True
         return False
@@ -142,7 +142,7 @@ class EntitySync:
         while True:
             if self._is_canceled(of):
                 end = PassEnd(of=of, state="canceled", error_type="canceled", message="canceled by a person")
-                await workflow.execute_activity_method(RunSteps.end_pass, end, summary="canceled", **BOOKKEEPING)
+                await self._end(end)
                 return
             self._show(f"{of.entity}: reading")
             result = await self._fetch(of)
@@ -151,6 +151,11 @@ class EntitySync:
                 return
             if not result.more:
                 number = await self._chunks(of, result, number)
+
+    async def _end(self, end: PassEnd) -> None:
+        """Close a pass that its last fetch does not close."""
+        options = bookkeeping(end.of.heartbeat_seconds)
+        await workflow.execute_activity_method(RunSteps.end_pass, end, summary=end.state, **options)
 
     def _is_canceled(self, of: PassRef) -> bool:
         return bool(of.run_ids) and all(run in self._canceled for run in of.run_ids)

@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exce
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import PassFinished, PassRequest, RunEnd, RunPlan, RunRequest
     from activities.interfaces import RunSteps
-    from activities.options import BOOKKEEPING, OUTCOME
+    from activities.options import OUTCOME, bookkeeping
     from core import names
     from core.records import Entity
 
@@ -28,6 +28,7 @@ class IntegrationSync:
         """Begin with no entity finished."""
         self._finished: dict[Entity, bool] = {}
         self._details = "planning"
+        self._options = bookkeeping(request.heartbeat_seconds)
 
     @workflow.signal(name=names.PASS_FINISHED)
     def pass_finished(self, done: PassFinished) -> None:
@@ -45,7 +46,7 @@ class IntegrationSync:
         plan: RunPlan | None = None
         try:
             plan = await workflow.execute_activity_method(
-                RunSteps.plan_run, request, summary=f"{request.integration_id} {request.mode}", **BOOKKEEPING
+                RunSteps.plan_run, request, summary=f"{request.integration_id} {request.mode}", **self._options
             )
             if plan.problem is not None:
                 self._show(plan.problem)
@@ -57,7 +58,7 @@ class IntegrationSync:
                 raise
             await asyncio.shield(self._stop(request, plan))
             raise
-        await workflow.execute_activity_method(RunSteps.finish_run, RunEnd(run_id=plan.run_id), **BOOKKEEPING)
+        await workflow.execute_activity_method(RunSteps.finish_run, RunEnd(run_id=plan.run_id), **self._options)
         outcome = "failed" if any(self._finished.values()) else "done"
         workflow.upsert_search_attributes([OUTCOME.value_set(outcome)])
         self._show(outcome)
@@ -78,7 +79,7 @@ class IntegrationSync:
         )
         while entity not in self._finished:
             await workflow.execute_activity_method(
-                RunSteps.request_pass, request, summary=f"ask for {entity}", **BOOKKEEPING
+                RunSteps.request_pass, request, summary=f"ask for {entity}", **self._options
             )
             try:
                 await workflow.wait_condition(
@@ -98,7 +99,7 @@ class IntegrationSync:
                 workflow.logger.info("no writer to tell")
         if run_id is not None:
             await workflow.execute_activity_method(
-                RunSteps.finish_run, RunEnd(run_id=run_id, canceled=True), **BOOKKEEPING
+                RunSteps.finish_run, RunEnd(run_id=run_id, canceled=True), **self._options
             )
 
     def _show(self, details: str) -> None:

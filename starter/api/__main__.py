@@ -9,6 +9,7 @@ import sys
 
 import structlog
 
+from runtime import failpoints
 from runtime.logging import setup_logging
 from runtime.settings import MissingSettings, Settings
 from starter.api.serving import serve
@@ -25,6 +26,7 @@ def main() -> int:
     chosen = parser.parse_args()
     settings = Settings()
     setup_logging(settings.log_format, settings.log_level)
+    failpoints.arm(settings)
     try:
         return asyncio.run(serve(settings, chosen.host, chosen.port))
     except (MissingSettings, VaultError) as error:

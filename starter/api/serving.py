@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
@@ -18,6 +18,7 @@ from runtime.settings import Settings, require
 from runtime.wiring import open_services
 from starter.api.app import create_app
 from starter.services.backend import Backend, StartFailedError
+from starter.services.left_behind import start_queued, tell_decided
 from starter.services.receiving import remind
 from starter.services.refusals import Unavailable
 from store.retention import Retention, purge
@@ -88,22 +89,23 @@ async def _start(backend: Backend, server: uvicorn.Server, wait_seconds: float) 
         _stop(server)
         return False
     log.info("api_ready")
+    await _tidy(tell_decided(backend))
     due = time.monotonic() + _TIDY_SECONDS
     while True:
-        await _tidy(backend)
+        await _tidy(backend.idempotency.purge(), remind(backend), start_queued(backend))
         if time.monotonic() >= due:
             due = time.monotonic() + _PURGE_SECONDS
             await _purge(backend)
         await asyncio.sleep(_TIDY_SECONDS)
 
 
-async def _tidy(backend: Backend) -> None:
-    """Forget what is old, and nudge where a nudge was lost. A failure is for the next round."""
-    try:
-        await backend.idempotency.purge()
-        await remind(backend)
-    except (SQLAlchemyError, Unavailable):
-        log.warning("tidying_failed", exc_info=True)
+async def _tidy(*chores: Awaitable[None]) -> None:
+    """Forget what is old, and nudge where a nudge was lost. A failure is for the next round, and holds up no other."""
+    for chore in chores:
+        try:
+            await chore
+        except (SQLAlchemyError, Unavailable):
+            log.warning("tidying_failed", exc_info=True)
 
 
 async def _purge(backend: Backend) -> None:

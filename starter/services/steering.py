@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import ConflictRef, Mode, RunRequest
@@ -25,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 async def start_run(backend: Backend, integration: Integration, run: Run) -> None:
-    """Start the workflow of a stored run. Raises RPCError when Temporal cannot be reached."""
+    """Start the workflow of a stored run, if it was never started. Raises RPCError when Temporal cannot be reached."""
     request = RunRequest(
         integration_id=integration.id,
         trigger=run.trigger,
@@ -35,15 +37,18 @@ async def start_run(backend: Backend, integration: Integration, run: Run) -> Non
         dry_run=run.dry_run,
         direction=Direction(run.direction) if run.direction else None,
     )
-    await backend.temporal.start_workflow(
-        names.INTEGRATION_SYNC,
-        request,
-        id=run.workflow_id,
-        task_queue=backend.settings.task_queue,
-        search_attributes=search_attributes(integration.id, integration.provider, trigger=run.trigger),
-        static_summary=f"{run.trigger} sync of {integration.id}: {', '.join(run.entities)}",
-        rpc_timeout=CALL_TIMEOUT,
-    )
+    # A run has one workflow for ever: who comes second, say after a lost reply, starts none.
+    with suppress(WorkflowAlreadyStartedError):
+        await backend.temporal.start_workflow(
+            names.INTEGRATION_SYNC,
+            request,
+            id=run.workflow_id,
+            task_queue=backend.settings.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            search_attributes=search_attributes(integration.id, integration.provider, trigger=run.trigger),
+            static_summary=f"{run.trigger} sync of {integration.id}: {', '.join(run.entities)}",
+            rpc_timeout=CALL_TIMEOUT,
+        )
 
 
 async def signal_entities(backend: Backend, integration_id: str, signal: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from pathlib import Path
 
 import pytest
@@ -60,7 +59,7 @@ async def test_i1_i2_i7_two_workers_on_postgresql_and_one_is_killed(
         while not await reached(world, "salesforce", 3):
             await asyncio.sleep(0.02)
     assert not done.done()
-    workers[0].send_signal(signal.SIGKILL)
+    workers[0].kill()
     async with asyncio.timeout(180):
         await done
     row = await world.run_row(handle)

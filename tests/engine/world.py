@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,11 +34,11 @@ from store.links import count_active
 from store.scope import Scope
 from store.tables.runs import Run
 from tests.engine.invariants import Claims, check_books
+from tests.engine.processes import start_worker
 from worker import make_engine, make_worker
 
 INTEGRATION = "int_salesforce"
 _READS_BY_POST = re.compile(r"composite/sobjects/|/batch/read$|/search$")
-ROOT = Path(__file__).parents[2]
 
 
 class Sandboxes:
@@ -120,7 +118,7 @@ class World:
         self.client = client
         self.settings = settings
         self.address = address
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[BaseProcess] = []
         self.claims = Claims()
 
     @contextlib.asynccontextmanager
@@ -134,29 +132,31 @@ class World:
         finally:
             await engine.close()
 
-    def spawn_worker(self) -> subprocess.Popen[bytes]:
-        """A worker as a process of its own, to be killed."""
-        env = {
-            **os.environ,
-            "EXTERNAL_SYNC_DATABASE_URL": self.settings.database_url,
-            "EXTERNAL_SYNC_DATA_DIR": str(self.settings.data_dir),
-            "EXTERNAL_SYNC_ENCRYPTION_KEYS": ",".join(self.settings.keys()),
-            "EXTERNAL_SYNC_TASK_QUEUE": self.settings.task_queue,
-            "EXTERNAL_SYNC_HEARTBEAT_SECONDS": str(self.settings.heartbeat_seconds),
-            "EXTERNAL_SYNC_CHUNK_SIZE": str(self.settings.chunk_size),
+    def environment(self) -> dict[str, str]:
+        """The settings of this world for processes of their own."""
+        settings = self.settings
+        return {
+            "EXTERNAL_SYNC_DATABASE_URL": settings.database_url,
+            "EXTERNAL_SYNC_DATA_DIR": str(settings.data_dir),
+            "EXTERNAL_SYNC_ENCRYPTION_KEYS": ",".join(settings.keys()),
+            "EXTERNAL_SYNC_TASK_QUEUE": settings.task_queue,
+            "EXTERNAL_SYNC_HEARTBEAT_SECONDS": str(settings.heartbeat_seconds),
+            "EXTERNAL_SYNC_CHUNK_SIZE": str(settings.chunk_size),
             "EXTERNAL_SYNC_LOG_LEVEL": "WARNING",
             "TEMPORAL_ADDRESS": self.address,
         }
-        with (self.settings.data_dir / f"worker-{len(self.processes)}.log").open("wb") as log:
-            process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=env, stdout=log, stderr=log)
+
+    def spawn_worker(self, fail_point: str = "", **more: str) -> BaseProcess:
+        """A worker as a process of its own, to be killed, or to die at a fail point (see `runtime.failpoints`)."""
+        environment = {**self.environment(), "EXTERNAL_SYNC_FAIL_POINT": fail_point, **more}
+        process = start_worker(environment, self.settings.data_dir / f"worker-{len(self.processes)}.log")
         self.processes.append(process)
         return process
 
     def end_processes(self) -> None:
         for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
+            process.join()
 
     async def close(self) -> None:
         """End what is left of this world: the next one uses the same Temporal server and the same workflow ids."""
@@ -217,6 +217,7 @@ class World:
             trigger="manual",
             mode=mode,
             entities=entities,
+            heartbeat_seconds=self.settings.heartbeat_seconds,
             run_id=run_id,
             dry_run=dry_run,
             direction=direction,

@@ -1,0 +1,59 @@
+"""The named fail points (`core.failpoints`): before and after every step that has an effect, in the order of a run."""
+
+from __future__ import annotations
+
+RUN = [
+    "plan_run:begin",
+    "plan_run:end",
+    "request_pass:begin",
+    "writer:signalled",
+    "request_pass:end",
+]
+READ = ["fetch:begin", "page:read", "page:storing", "page:stored", "fetch:end"]
+TOKEN = ["token:renewing", "token:renewed", "token:stored"]
+MATCH = ["match:begin", "links:storing", "links:stored", "match:end"]
+TRANSFORM = ["transform:begin", "operations:storing", "operations:stored", "transform:end"]
+WRITE = [
+    "write:begin",
+    "lease:taken",
+    "request:storing",
+    "request:stored",
+    "call:sending",
+    "call:sent",
+    "settle:looked",
+    "settle:storing",
+    "settle:stored",
+    "call:answered",
+    "outcome:storing",
+    "outcome:stored",
+    "lease:returned",
+    "write:end",
+]
+CLOSE = ["cursor:advancing", "cursor:advanced"]
+END = ["finish_run:begin", "finish_run:end"]
+STORE = ["store:commit", "store:committed"]
+CONFLICT_ASKED = ["conflict:started", "conflict:announced"]
+CONFLICT_LOOKED = ["conflict_status:begin", "conflict_status:end"]
+CONFLICT_ANSWERED = ["apply_resolution:begin", "apply_resolution:end"]
+
+OF_A_RUN = [*RUN, *READ, *MATCH, *TRANSFORM, *WRITE, *CLOSE, *END]
+"""All that a run with something to write in both directions passes."""
+
+SOME = [
+    "plan_run:end",
+    "writer:signalled",
+    "page:read",
+    "page:stored",
+    "links:storing",
+    "operations:stored",
+    "request:stored",
+    "call:sent",
+    "settle:looked",
+    "settle:stored",
+    "call:answered",
+    "outcome:storing",
+    "outcome:stored",
+    "cursor:advancing",
+    "finish_run:end",
+]
+"""Those where a defect would cost most, for the tests that everybody runs."""

@@ -1,0 +1,55 @@
+"""What the crash and chaos tests must know of a provider: how its raw accounts are told apart and edited by a person.
+
+A new provider joins every suite by one line in `PROVIDERS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A provider's raw accounts: the key of their id, the path to their name, and which calls read and write them.
+
+    `reads` and `writes` are what a sandbox's fault takes as `match`.
+    """
+
+    provider: str
+    id: str
+    name: tuple[str, ...]
+    reads: dict[str, str] = field(default_factory=lambda: {"method": "GET", "path": ""})
+    writes: dict[str, str] = field(default_factory=lambda: {"method": "POST|PATCH|PUT", "path": "^(?!.*(oauth|query))"})
+
+    def id_of(self, row: dict[str, Any]) -> str:
+        """The record's id."""
+        return str(row[self.id])
+
+    def name_of(self, row: dict[str, Any]) -> str:
+        """The record's name."""
+        value: Any = row
+        for step in self.name:
+            value = value[step]
+        return str(value)
+
+    def renaming(self, name: str) -> dict[str, Any]:
+        """The body of the control API's PATCH by which a person renames a record."""
+        body: Any = name
+        for step in reversed(self.name):
+            body = {step: body}
+        return dict(body)
+
+
+ALGUNA = System("alguna", "id", ("name",))
+PROVIDERS = [
+    System("salesforce", "Id", ("Name",)),
+    System(
+        "hubspot",
+        "id",
+        ("properties", "name"),
+        reads={"path": "^/crm/(?!.*/batch/(create|update|archive)$)"},
+        writes={"path": "/batch/(create|update)$"},
+    ),
+]
+BY_NAME = {one.provider: one for one in PROVIDERS}
