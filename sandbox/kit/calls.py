@@ -49,12 +49,12 @@ class Calls:
     def clear(self) -> None:
         self._calls.clear()
 
-    def listing(self, since: str | None) -> dict[str, Any]:
+    def listing(self, since: str | None, *, rows: bool = True) -> dict[str, Any]:
         """`{"data","counts","total"}` of the calls after `since`.
 
         `since` is a sequence number (calls with a higher one) or an ISO 8601 time in the real clock (calls at
         or after it; UTC when it names no zone). `counts` is keyed by method and path as called, without query.
-        Raises ValueError when `since` is neither.
+        Without `rows`, `data` is empty. Raises ValueError when `since` is neither.
         """
         calls = self._calls
         if since and since.isdecimal():
@@ -64,7 +64,7 @@ class Calls:
             start = start if start.tzinfo else start.replace(tzinfo=UTC)
             calls = [call for call in calls if call.at >= start]
         counts = Counter(f"{call.method} {call.path}" for call in calls)
-        return {"data": [call.row() for call in calls], "counts": dict(counts), "total": len(calls)}
+        return {"data": [call.row() for call in calls] if rows else [], "counts": dict(counts), "total": len(calls)}
 
 
 def _readable(body: bytes) -> Any:

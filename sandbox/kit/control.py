@@ -152,7 +152,8 @@ class _Control:
             calls.clear()
             return Response(status_code=204)
         try:
-            return JSONResponse(calls.listing(request.query_params.get("since")))
+            rows = request.query_params.get("rows") != "false"
+            return JSONResponse(calls.listing(request.query_params.get("since"), rows=rows))
         except ValueError as error:
             raise RecordError(422, "since: neither a sequence number nor an ISO 8601 time") from error
 

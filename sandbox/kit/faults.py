@@ -11,7 +11,12 @@ from sandbox.kit.behaviour import ControlModel
 
 
 class FaultKind(StrEnum):
-    """What can go wrong with a vendor call (`POST /_sandbox/faults`)."""
+    """What can go wrong with a vendor call (`POST /_sandbox/faults`).
+
+    The call is carried out, and its answer spoilt: DROP_AFTER_COMMIT, MALFORMED_BODY (half of the JSON), EMPTY_BODY,
+    TRUNCATED_BODY (the connection ends before the promised length), WRONG_TYPE (said to be HTML). It is not carried
+    out: HTML_ERROR (a 502 page of what stands before the vendor) and REDIRECT (to another host).
+    """
 
     RATE_LIMIT = "rate_limit"
     ERROR_500 = "error_500"
@@ -20,6 +25,11 @@ class FaultKind(StrEnum):
     DROP_AFTER_COMMIT = "drop_after_commit"
     DROP_BEFORE_COMMIT = "drop_before_commit"
     MALFORMED_BODY = "malformed_body"
+    EMPTY_BODY = "empty_body"
+    TRUNCATED_BODY = "truncated_body"
+    WRONG_TYPE = "wrong_type"
+    HTML_ERROR = "html_error"
+    REDIRECT = "redirect"
     SLOW = "slow"
     PARTIAL_FAILURE = "partial_failure"
 
@@ -33,9 +43,12 @@ def _compiles(pattern: str) -> str:
 
 
 class FaultMatch(ControlModel):
-    """Which calls: the method (any when null) and a regular expression searched in the path without query."""
+    """Which calls: the method (any when null; `POST|PATCH` is either) and a regular expression for the path.
 
-    method: str | None = None
+    The path is searched without its query.
+    """
+
+    method: Annotated[str | None, AfterValidator(lambda value: value and _compiles(value))] = None
     path: Annotated[str, AfterValidator(_compiles)] = ""
 
 
@@ -90,7 +103,7 @@ class _Counted:
 
     def matches(self, method: str, path: str) -> bool:
         wanted = self.rule.match.method
-        if (wanted is not None and wanted.upper() != method) or not self._path.search(path):
+        if (wanted and not re.fullmatch(wanted, method, re.IGNORECASE)) or not self._path.search(path):
             return False
         self.matched += 1
         return True

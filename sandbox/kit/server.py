@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from sandbox.kit import spoilt
 from sandbox.kit.accounts import Account
 from sandbox.kit.control import control_app
 from sandbox.kit.faults import FaultKind, FaultRule
@@ -103,7 +104,7 @@ class Sandbox:
         response = await self._respond(account, request, fault, receive)
         if response is None:
             call.status = 0
-            await _cut(receive, send)
+            await spoilt.cut(receive, send)
             return
         call.status = response.status_code
         response.headers["date"] = format_datetime(account.vendor.clock.now(), usegmt=True)
@@ -128,8 +129,11 @@ class Sandbox:
             case FaultKind.DROP_AFTER_COMMIT:
                 await _handled(account, request, latency)
                 return None
-            case FaultKind.MALFORMED_BODY:
-                return _malformed(await _handled(account, request, latency))
+            case FaultKind.HTML_ERROR | FaultKind.REDIRECT:
+                await asyncio.sleep(latency)
+                return spoilt.instead(fault.fault)
+            case FaultKind.MALFORMED_BODY | FaultKind.EMPTY_BODY | FaultKind.TRUNCATED_BODY | FaultKind.WRONG_TYPE:
+                return spoilt.spoil(fault.fault, await _handled(account, request, latency))
             case FaultKind.SLOW:
                 delay = _SLOW_SECONDS if fault.retry_after is None else fault.retry_after
                 return await _handled(account, request, latency + delay)
@@ -173,12 +177,6 @@ async def _handled(account: Account, request: Request, seconds: float) -> Respon
             account.changed = True
 
 
-def _malformed(response: Response) -> Response:
-    """A 200 whose JSON stops in the middle."""
-    body = bytes(response.body)
-    return Response(body[: len(body) // 2] or b'{"', 200, media_type="application/json")
-
-
 async def _read(receive: Receive) -> bytes | None:
     """The whole body; None when the caller went away while sending it."""
     chunks = []
@@ -196,17 +194,3 @@ def _replay(body: bytes) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
-
-
-async def _cut(receive: Receive, send: Send) -> None:
-    """Break the TCP connection without a reply.
-
-    ASGI has no word for this. Under uvicorn the outermost `send` is a bound method of the request cycle, which
-    holds the transport. Waiting for the disconnect keeps uvicorn from sending a 500 of its own.
-    """
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
-    if transport is None:
-        raise RuntimeError("a connection can be cut under uvicorn only")
-    transport.abort()
-    while (await receive())["type"] != "http.disconnect":
-        pass

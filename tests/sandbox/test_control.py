@@ -71,6 +71,29 @@ async def test_malformed_body_is_a_200_of_a_write_that_happened(alguna: Running)
     assert await total(alguna) == 1
 
 
+@pytest.mark.parametrize(("fault", "status", "left"), [("empty_body", 200, 1), ("wrong_type", 200, 1)])
+async def test_spoilt_answers_are_of_writes_that_happened(alguna: Running, fault: str, status: int, left: int) -> None:
+    await alguna.fault(fault, times=1)
+    answer = await create(alguna)
+    assert (answer.status_code, await total(alguna)) == (status, left)
+    assert answer.text == "" or answer.headers["content-type"].startswith("text/html")
+
+
+async def test_a_truncated_answer_breaks_off_after_the_write(alguna: Running) -> None:
+    await alguna.fault("truncated_body", times=1)
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        await create(alguna)
+    assert await total(alguna) == 1
+
+
+@pytest.mark.parametrize(("fault", "status"), [("html_error", 502), ("redirect", 307)])
+async def test_what_answers_in_the_vendors_place_writes_nothing(alguna: Running, fault: str, status: int) -> None:
+    await alguna.fault(fault, times=1)
+    answer = await create(alguna)
+    assert (answer.status_code, await total(alguna)) == (status, 0)
+    assert answer.headers.get("location", "").startswith("http://elsewhere.invalid") == (fault == "redirect")
+
+
 async def test_slow_call_takes_its_time(alguna: Running) -> None:
     await alguna.fault("slow", times=1, retryAfter=0.4)
     started = time.monotonic()
@@ -86,6 +109,12 @@ async def test_fault_strikes_every_third_matching_call_so_many_times(alguna: Run
     assert [(rule["matched"], rule["fired"]) for rule in rules] == [(10, 2)]
     await alguna.control("DELETE", "faults")
     assert (await alguna.control("GET", "faults"))["data"] == []
+
+
+async def test_fault_may_strike_one_method_or_the_other(alguna: Running) -> None:
+    await alguna.fault("error_503", "post|patch", "customers")
+    assert (await create(alguna)).status_code == 503
+    assert (await alguna.http.get("/customers")).status_code == 200
 
 
 async def test_fault_with_a_probability_strikes_about_so_often(alguna: Running) -> None:
