@@ -63,9 +63,10 @@ class SalesforceEvents:
 
 
 def _notifications(body: bytes) -> ElementTree.Element:
-    # No outbound message has a document type; with one, a body could grow by its entities.
-    if b"<!" in body:
-        raise BadSignatureError("the body has a document type")
+    # No outbound message has a document type; with one, a body could grow by its entities. Nor is one in UTF-16, whose
+    # zeros would hide a document type from this look.
+    if b"<!" in body or b"\0" in body:
+        raise BadSignatureError("the body has a document type, or is not in UTF-8")
     try:
         root = ElementTree.fromstring(body)
     except (ElementTree.ParseError, ValueError, RecursionError):
