@@ -24,7 +24,7 @@ FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.
 	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
 
 .DEFAULT_GOAL := help
-.PHONY: test-cost test-fuzz help install demo up test test-postgres test-model check coverage bench bench-latency clean lock
+.PHONY: audit test-chaos test-cost test-crash test-fuzz help install demo up test test-postgres test-model check coverage bench bench-latency clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -70,6 +70,12 @@ test-postgres: install ## run the tests of store and engine on PostgreSQL (from 
 test-model: install ## search 2,000 random histories for a broken promise (MODEL_EXAMPLES=100, MODEL_SEED=7 to repeat)
 	@MODEL_EXAMPLES=$${MODEL_EXAMPLES:-2000} $(BIN)/python -m pytest -q tests/model/test_model.py $(ARGS)
 
+test-crash: install ## kill workers, API, Temporal and databases at hundreds of points, and check both systems
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/crash/matrix.py tests/crash/servers.py $(ARGS)
+
+test-chaos: install ## let both sides lie, stall, forget and vanish, and hold every sync to agreement or a typed error
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/chaos/matrix.py $(ARGS)
+
 test-fuzz: install ## try every call of the API with many odd inputs (EXAMPLES=200)
 	@EXTERNAL_SYNC_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
@@ -82,6 +88,10 @@ check: install ## lint, format, types, import rules, compose file, docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_compose.py tests/test_docs.py
+
+audit: install ## hold the installed packages to the lock and to each other, without a network
+	@$(PIP) check
+	@$(PIP) install --dry-run --no-index --no-deps --require-hashes --only-binary :all: -r requirements-dev.lock >/dev/null
 
 coverage: install ## run the core's own tests and refuse less than 95 % branch coverage of it
 	@$(BIN)/python -m pytest -n $(JOBS) tests/core --cov=core --cov-branch --cov-report=term-missing:skip-covered \

@@ -71,6 +71,8 @@ async def _settle_by_key(
     async with engine.turn(context) as session:
         if await writes.settle_request(session, request.id):
             await store_results(session, context, opened, results)
+        failpoints.reach("settle:storing")
+    failpoints.reach("settle:stored")
     return True
 
 

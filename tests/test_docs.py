@@ -92,3 +92,17 @@ def test_every_known_pain_has_its_tests() -> None:
     rows = re.findall(r"^\| P(\d+) \|.*\| (.*) \|$", (ROOT / "docs" / "pains.md").read_text(), re.MULTILINE)
     assert [int(number) for number, _ in rows] == list(range(1, 31))
     assert [number for number, tests in rows if "::" not in tests] == ["20", "21"], "documents of money come later"
+
+
+def test_every_promise_has_its_tests() -> None:
+    rows = re.findall(r"^\| I(\d+) \|(.*)\|$", (ROOT / "docs" / "reliability.md").read_text(), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 13))
+    assert [number for number, told in rows if "::" not in told or "`make " not in told] == []
+
+
+def test_everything_in_the_threat_model_is_shown() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text()
+    defences = text.partition("## Defences")[2].partition("\n## ")[0]
+    rows = [line for line in defences.splitlines() if line.startswith("| ") and not line.startswith("| threat")]
+    assert len(rows) > 8
+    assert [row for row in rows if "::" not in row and "reliability.md" not in row] == []
