@@ -61,7 +61,11 @@ async def test_i8_no_answer_leads_a_token_elsewhere(system: System, monkeypatch:
             answer = await real(client, request, **options)
             if "/_sandbox/" in request.url.path or "json" not in answer.headers.get("content-type", ""):
                 return answer
-            return httpx.Response(answer.status_code, json=turned(answer.json(), where), request=request)
+            said = httpx.Response(answer.status_code, content=await answer.aread()).json()
+            await answer.aclose()
+            made = httpx.Response(answer.status_code, json=turned(said, where), request=request)
+            made.elapsed = answer.elapsed
+            return made
 
         try:
             await control.seed(Entity.ACCOUNTS, 3)
