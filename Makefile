@@ -24,7 +24,7 @@ FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.
 	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
 
 .DEFAULT_GOAL := help
-.PHONY: audit test-chaos test-cost test-crash test-fuzz help install demo up test test-postgres test-model check coverage bench bench-latency clean lock
+.PHONY: audit test-chaos test-cost test-browser test-crash test-fuzz help install demo up test test-postgres test-model check coverage bench bench-latency clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -81,6 +81,9 @@ test-fuzz: install ## try every call of the API with many odd inputs (EXAMPLES=2
 
 test-cost: install ## first syncs of 2,000 records of every provider at the vendors' own limits: calls near the floor
 	@$(BIN)/python -m pytest -q tests/engine/first_loads.py --durations=20 $(ARGS)
+
+test-browser: install ## try the pages in a real browser (Debian: apt install chromium chromium-driver)
+	@$(BIN)/python -m pytest tests/browser $(ARGS)
 
 check: install ## lint, format, types, import rules, compose file, docs
 	@$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from importlib import metadata
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
-from starter.api import errors
+from starter.api import errors, openapi, pages
 from starter.api.auth import BearerAuth
 from starter.api.idempotency import Idempotency
 from starter.api.limits import BodyLimit
@@ -48,6 +48,7 @@ def create_app(backend: Backend) -> FastAPI:
         title="External Sync",
         version=_version(),
         description=_ABOUT,
+        docs_url=None,
         redoc_url=None,
         middleware=[
             Middleware(BodyLimit),
@@ -57,12 +58,14 @@ def create_app(backend: Backend) -> FastAPI:
     )
     app.state.backend = backend
     errors.install(app)
+    app.mount(pages.ASSETS, pages.assets())
     app.include_router(system.router)
     app.include_router(system.keyed_router, dependencies=[Depends(BEARER)], responses=REFUSALS)
     app.include_router(oauth.callback_router)
     app.include_router(receivers.router, responses=REFUSALS)
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(BEARER)], responses=REFUSALS)
+    openapi.install(app)
     return app
 
 

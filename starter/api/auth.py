@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.access import AccessScope
 from starter.api import answers
 
-_OPEN = re.compile(r"/|/healthz|/readyz|/docs|/docs/oauth2-redirect|/openapi\.json|/webhooks/.+|/oauth/[^/]+/callback")
+_OPEN = re.compile(r"/|/healthz|/readyz|/docs|/docs/assets/[a-z.-]+|/openapi\.json|/webhooks/.+|/oauth/[^/]+/callback")
 _ADMIN_READS = re.compile(r"/keys")
 _READS = re.compile(r"/integrations/[^/]+/(sync-config/)?[^/]+/preview")
 _OPERATES = re.compile(

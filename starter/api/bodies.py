@@ -186,8 +186,8 @@ class SetLink(_Model):
 class ListQuery(_Model):
     """Which part of a list."""
 
-    limit: int = Field(default=20, ge=1, le=1000)
-    offset: int = Field(default=0, ge=0, le=2**31)
+    limit: int = Field(default=20, ge=1, le=1000, description="Entries of a page: the answer's `perPage`.")
+    offset: int = Field(default=0, ge=0, le=2**31, description="How many entries come before this page.")
 
 
 class MatchPreviewQuery(ListQuery):

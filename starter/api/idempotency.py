@@ -18,8 +18,8 @@ from core.problems import Problem
 from starter.api import answers
 from store.idempotency import IdempotencyKeys, InFlight, KeyReused
 
-_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_LONGEST = 255
+METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+LONGEST = 255
 HEADER = "Idempotency-Key"
 
 
@@ -34,11 +34,11 @@ class Idempotency:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry the call out, or answer as before."""
         key = Headers(scope=scope).get(HEADER) if scope["type"] == "http" else None
-        if key is None or scope["method"] not in _METHODS or scope["path"].startswith("/webhooks/"):
+        if key is None or scope["method"] not in METHODS or scope["path"].startswith("/webhooks/"):
             await self._app(scope, receive, send)
             return
-        if not key.strip() or len(key) > _LONGEST:
-            message = f"must have 1 to {_LONGEST} characters"
+        if not key.strip() or len(key) > LONGEST:
+            message = f"must have 1 to {LONGEST} characters"
             await answers.error(422, f"{HEADER} {message}", [Problem(HEADER, message)])(scope, receive, send)
             return
         body = await _read(receive)

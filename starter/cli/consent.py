@@ -13,7 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 from starter.cli.output import say
 from starter.cli.session import CommandError
 
-_PAGE = b"<!doctype html><title>External Sync</title><p>Done. You can close this page and go back to the terminal.</p>"
+_PAGE = (
+    b'<!doctype html><html lang="en"><meta charset="utf-8"><title>External Sync</title><link rel="icon" href="data:,">'
+    b'<body style="font:18px/1.5 system-ui,sans-serif;max-width:36rem;margin:20vh auto;padding:0 1rem">'
+    b"<p>Thank you. Close this page and go back to the terminal: it says how it went.</p></body></html>"
+)
 
 
 class Callback:

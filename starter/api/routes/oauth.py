@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 
-from starter.api import documents
+from starter.api import documents, pages
 from starter.api.answers import Json
 from starter.api.bodies import BeginConsent, ConsentCode
 from starter.api.needs import REFUSALS, Served
@@ -18,12 +17,6 @@ from starter.services.refusals import Refused
 
 router = APIRouter(prefix="/oauth", tags=["connections"])
 callback_router = APIRouter(prefix="/oauth", tags=["connections"])
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>External Sync</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}}</style></head>
-<body><h1>{title}</h1><p>{text}</p></body></html>
-"""
 
 
 @router.post("/{provider}/authorize", response_model=ConsentAnswer)
@@ -51,18 +44,11 @@ async def callback(
 ) -> HTMLResponse:
     """Take a person back from the vendor and say how it went."""
     if error or not code:
-        return _page("Not connected", f"{provider} says: {error or 'no code was given'}. You can close this page.", 400)
+        return pages.message(
+            "Not connected", f"{provider} says: {error or 'no code was given'}. You can close this page.", 400
+        )
     try:
         made = await consenting.finish(backend, provider, state, code)
     except Refused as refusal:
-        return _page("Not connected", refusal.detail, refusal.status)
-    return _page("Connected", f"{made['id']} is connected. You can close this page.", 200)
-
-
-def _page(title: str, text: str, status: int) -> HTMLResponse:
-    # The address held a code; no other page is to learn of it.
-    return HTMLResponse(
-        _PAGE.format(title=html.escape(title), text=html.escape(text)),
-        status,
-        headers={"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"},
-    )
+        return pages.message("Not connected", refusal.detail, refusal.status)
+    return pages.message("Connected", f"{made['id']} is connected. You can close this page.", 200)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
+from starter.api import pages
 from starter.api.answers import Json
 from starter.api.needs import Served
 from starter.api.service_documents import DoctorAnswer
@@ -13,29 +14,17 @@ from starter.services import doctor, metrics
 router = APIRouter(tags=["system"])
 keyed_router = APIRouter(tags=["system"])
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>External Sync</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}}</style></head>
-<body>
-<h1>External Sync</h1>
-<p>The API is <strong>{state}</strong>.</p>
-<ul>
-<li><a href="/docs">API documentation</a> (<a href="/openapi.json">OpenAPI</a>)</li>
-<li><a href="{temporal}">Temporal Web</a>: runs, schedules, waiting conflicts</li>
-<li><a href="/readyz">Readiness</a> and <a href="/healthz">health</a></li>
-</ul>
-</body>
-</html>
-"""
-
 
 @router.get("/", response_class=HTMLResponse, include_in_schema=False)
-async def page(backend: Served) -> HTMLResponse:
+async def page(request: Request, backend: Served) -> HTMLResponse:
     """Say whether the service is up, and where to look."""
-    checks = await backend.readiness()
-    state = "ready" if set(checks.values()) == {"ok"} else "not ready"
-    return HTMLResponse(_PAGE.format(state=state, temporal=backend.settings.temporal_ui_url))
+    return pages.status(await backend.readiness(), request.app.version, backend.settings.temporal_ui_url)
+
+
+@router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+async def documentation(request: Request) -> HTMLResponse:
+    """Show every call, to read and to try."""
+    return pages.documentation(request.app.title, request.app.openapi_url)
 
 
 @router.get("/healthz")
