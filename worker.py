@@ -15,7 +15,7 @@ from datetime import timedelta
 
 import structlog
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from activities.engine import Engine, EngineOptions
 from activities.failures import FailureInterceptor
@@ -24,6 +24,7 @@ from runtime import failpoints
 from runtime.logging import setup_logging
 from runtime.settings import Settings
 from runtime.temporal import connect, register_search_attributes
+from runtime.tracing import flush
 from runtime.wiring import Services, open_services, seed_alguna
 from workflows.conflict_resolution import ConflictResolution
 from workflows.entity_sync import EntitySync
@@ -32,8 +33,6 @@ from workflows.polling import Polling
 from workflows.webhook_delivery import WebhookDelivery
 
 log = structlog.get_logger(__name__)
-
-DRAIN = timedelta(seconds=20)
 
 
 def make_engine(services: Services, client: Client) -> Engine:
@@ -64,9 +63,10 @@ def make_engine(services: Services, client: Client) -> Engine:
     )
 
 
-def make_worker(client: Client, engine: Engine) -> Worker:
-    """Make the Temporal worker that serves the engine's task queue."""
+def make_worker(client: Client, engine: Engine, settings: Settings | None = None) -> Worker:
+    """Make the Temporal worker that serves the engine's task queue, as large as the settings say."""
     steps = Steps(engine)
+    settings = settings or Settings()
     return Worker(
         client,
         task_queue=engine.options.task_queue,
@@ -86,8 +86,11 @@ def make_worker(client: Client, engine: Engine) -> Worker:
             steps.poll,
         ],
         interceptors=[FailureInterceptor(engine)],
-        max_concurrent_activities=20,
-        graceful_shutdown_timeout=DRAIN,
+        max_concurrent_activities=settings.activity_slots,
+        max_concurrent_workflow_tasks=settings.workflow_slots,
+        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(settings.pollers),
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(settings.pollers),
+        graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
         max_heartbeat_throttle_interval=timedelta(seconds=5),
         # What a dead worker was to do next is given to another one as soon as it is taken for dead.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=min(10.0, engine.options.heartbeat_seconds)),
@@ -108,12 +111,13 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
-        async with make_worker(client, engine):
+        async with make_worker(client, engine, settings):
             log.info("worker_ready", task_queue=settings.task_queue, pid=os.getpid())
             await stop.wait()
             log.info("worker_draining")
         await engine.close()
     finally:
+        await asyncio.to_thread(flush, settings)
         await services.close()
 
 

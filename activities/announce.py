@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import ConflictRef
 from activities.engine import Engine, PassContext
-from activities.options import search_attributes
+from activities.options import fair, search_attributes
 from activities.webhooks import start_deliveries, tell_of_conflict
 from core import failpoints, names
 from store import conflicts
@@ -60,6 +60,7 @@ async def _start(engine: Engine, context: PassContext, conflict_id: int) -> None
             task_queue=engine.options.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=search_attributes(context.ref.integration_id, context.provider, entity.value),
+            priority=fair(context.ref.integration_id),
             static_summary=f"{entity.value}: conflict {conflict_id} of {context.ref.integration_id} waits for a person",
         )
     except WorkflowAlreadyStartedError:

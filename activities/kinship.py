@@ -10,7 +10,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.contracts import Mode, RunRequest
 from activities.engine import Engine, PassContext
-from activities.options import search_attributes
+from activities.options import fair, search_attributes
 from core import names
 from core.records import PARENT_OF, Entity
 from store import parked, staging
@@ -61,4 +61,5 @@ async def _start(engine: Engine, context: PassContext, entity: Entity) -> None:
         task_queue=engine.options.task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         search_attributes=search_attributes(of.integration_id, context.provider, entity.value, TRIGGER),
+        priority=fair(of.integration_id),
     )

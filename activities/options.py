@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TypedDict
 
-from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import Priority, RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
+from activities.contracts import Mode, PassRef
 from core import names
 
 INTEGRATION = SearchAttributeKey.for_keyword(names.SEARCH_INTEGRATION)
@@ -26,15 +27,29 @@ class CallOptions(TypedDict, total=False):
     start_to_close_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
+    priority: Priority
 
 
-def step_options(heartbeat_seconds: float) -> CallOptions:
-    """The options of fetch, match, transform and write. A dead worker is noticed after `heartbeat_seconds`."""
-    retry_seconds = min(15.0, heartbeat_seconds / 2)
+_URGENCY = {Mode.INBOX: 2, Mode.INCREMENTAL: 3, Mode.FULL: 4}
+"""What somebody waits for goes before what reads everything (1 is the most urgent, 5 the least)."""
+
+
+def fair(integration_id: str) -> Priority:
+    """The priority of a workflow: one integration's backlog takes its turn with the others' (I11).
+
+    Activities inherit it where they have none of their own.
+    """
+    return Priority(fairness_key=integration_id)
+
+
+def step_options(of: PassRef) -> CallOptions:
+    """The options of a pass's fetch, match, transform and write. A dead worker is noticed by its missing heartbeats."""
+    retry_seconds = min(15.0, of.heartbeat_seconds / 2)
     return {
         # A chunk of 1,000 single writes at a vendor's slow pace fits; what was done is stored, so a retry only goes on.
         "start_to_close_timeout": timedelta(minutes=30),
-        "heartbeat_timeout": timedelta(seconds=heartbeat_seconds),
+        "heartbeat_timeout": timedelta(seconds=of.heartbeat_seconds),
+        "priority": Priority(priority_key=_URGENCY[of.mode], fairness_key=of.integration_id),
         # Passing failures are retried for about an hour; rate limits bring their own delay. A pass that still fails is
         # shown as failed, and the next one settles and goes on where it stood.
         "retry_policy": RetryPolicy(

@@ -21,7 +21,7 @@ from activities.contracts import Mode, RunRequest
 from activities.engine import Engine, PassContext
 from activities.filtering import strays
 from activities.intake import differs, is_settled, revivable
-from activities.options import search_attributes
+from activities.options import fair, search_attributes
 from connectors.events import TellsOfSome
 from connectors.protocols import FetchRequest, KnowsNewest
 from connectors.registry import provider_spec
@@ -230,5 +230,6 @@ async def _start(engine: Engine, context: PassContext, name: str, mode: Mode, en
         task_queue=engine.options.task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         search_attributes=search_attributes(integration_id, context.provider, trigger=TRIGGER),
+        priority=fair(integration_id),
         static_summary=f"news of {integration_id}: {', '.join(entity.value for entity in entities)}",
     )

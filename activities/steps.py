@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import structlog
 from temporalio import activity
-from temporalio.common import Priority, WorkflowIDConflictPolicy
+from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.contracts import (
     ChunkRef,
@@ -31,7 +31,7 @@ from activities.engine import Engine
 from activities.fetch import fetch
 from activities.interfaces import ConflictSteps, DeliverySteps, PollSteps, RunSteps, SyncSteps
 from activities.match import match
-from activities.options import search_attributes
+from activities.options import fair, search_attributes
 from activities.polling import poll
 from activities.transform import transform
 from activities.webhooks import deliver, start_deliveries, tell_of_end
@@ -144,8 +144,7 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps, PollSteps):
             start_signal=names.PASS_REQUESTED,
             start_signal_args=[request],
             search_attributes=search_attributes(request.integration_id, request.provider, entity),
-            # One integration's backlog takes its turn with the others' (I11); activities inherit the key.
-            priority=Priority(fairness_key=request.integration_id),
+            priority=fair(request.integration_id),
             static_summary=f"{request.integration_id}: {entity}, the only writer",
         )
         failpoints.reach("writer:signalled")
@@ -211,6 +210,7 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps, PollSteps):
             search_attributes=search_attributes(
                 conflict.integration_id, conflict.provider, conflict.entity.value, "resolution"
             ),
+            priority=fair(conflict.integration_id),
         )
 
     @activity.defn(name="deliver_webhook")

@@ -37,6 +37,21 @@ class Settings(BaseSettings):
     metrics_address: str | None = None
     """Where the worker's Temporal metrics are served for Prometheus, as host:port; nowhere when absent."""
 
+    traces_endpoint: str | None = None
+    """Where OpenTelemetry traces go, an OTLP/HTTP address such as http://collector:4318/v1/traces; nowhere when absent.
+    """
+    encrypt_payloads: bool = False
+    """Whether what Temporal keeps is encrypted with the encryption keys."""
+
+    activity_slots: int = Field(default=20, ge=1, le=1_000)
+    """Activities that one worker carries out at a time."""
+    workflow_slots: int = Field(default=100, ge=1, le=5_000)
+    """Workflow tasks that one worker carries out at a time."""
+    pollers: int = Field(default=5, ge=2, le=100)
+    """Calls with which one worker waits for tasks of each kind at a time."""
+    drain_seconds: float = Field(default=20, ge=0, le=600)
+    """How long a worker that is told to stop lets its activities finish what they do."""
+
     history_days: int = Field(default=90, ge=0)
     """How long ended syncs, their records, resolved errors and webhook deliveries are kept; 0: for ever."""
     audit_days: int = Field(default=730, ge=0)

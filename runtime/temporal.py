@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 
 import structlog
 from pydantic_settings import BaseSettings, DotEnvSettingsSource
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.client import Client, Interceptor
+from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from core import names
+from runtime.codec import data_converter
 from runtime.settings import Settings
+from runtime.tracing import interceptors
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[str], ...] = tuple(
 _USABLE_WITHIN_SECONDS = 60.0
 
 
-async def connect(settings: Settings, *, interceptors: Sequence[Interceptor] = ()) -> Client:
+async def connect(settings: Settings) -> Client:
     """Connect with `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS_*` or a profile file.
 
     They are read from the environment, else from `.env`. Raises RuntimeError when the server cannot be reached.
@@ -48,8 +49,8 @@ async def connect(settings: Settings, *, interceptors: Sequence[Interceptor] = (
     config.setdefault("target_host", "localhost:7233")
     return await Client.connect(
         **config,
-        data_converter=pydantic_data_converter,
-        interceptors=interceptors,
+        data_converter=data_converter(settings),
+        interceptors=interceptors(settings),
         runtime=_runtime(settings.metrics_address),
     )
 

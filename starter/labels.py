@@ -1,8 +1,8 @@
-"""What the workflows started here are found by in Temporal Web."""
+"""What the workflows started here are found by in Temporal Web, and by what they take turns."""
 
 from __future__ import annotations
 
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
 
 from runtime.temporal import SEARCH_ATTRIBUTES
 
@@ -14,3 +14,8 @@ def search_attributes(
     values = (integration_id, provider, entity, trigger, None)
     pairs = zip(SEARCH_ATTRIBUTES, values, strict=True)
     return TypedSearchAttributes([SearchAttributePair(key, value) for key, value in pairs if value is not None])
+
+
+def fair(integration_id: str) -> Priority:
+    """Return the priority of a workflow: one integration's backlog takes its turn with the others' (I11)."""
+    return Priority(fairness_key=integration_id)

@@ -12,7 +12,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from activities.contracts import PollRef
 from core import names
 from core.config import IntegrationConfig
-from starter.labels import search_attributes
+from starter.labels import fair, search_attributes
 
 _TIMEOUT = timedelta(seconds=10)
 
@@ -35,6 +35,7 @@ async def keep_looking(
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         start_signal=names.WAKE,
         search_attributes=search_attributes(integration_id, provider, trigger="realtime"),
+        priority=fair(integration_id),
         static_summary=f"looks of {integration_id} between schedules",
         rpc_timeout=_TIMEOUT,
     )

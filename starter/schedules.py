@@ -25,7 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import RunRequest
 from core import names
-from starter.labels import search_attributes
+from starter.labels import fair, search_attributes
 from starter.polls import keep_looking
 
 JITTER = timedelta(seconds=5)
@@ -104,6 +104,7 @@ class Schedules:
             id=names.run_workflow_id(f"scheduled-{integration_id}"),
             task_queue=self._task_queue,
             typed_search_attributes=search_attributes(integration_id, provider, trigger="schedule"),
+            priority=fair(integration_id),
             static_summary=f"scheduled sync of {integration_id}",
         )
         note = "paused by a person" if paused else None if enabled else "disabled in the sync-config"

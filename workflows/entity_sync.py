@@ -165,7 +165,7 @@ class EntitySync:
             woken = self._woken
             try:
                 return await workflow.execute_activity_method(
-                    SyncSteps.fetch, of, summary=f"{of.entity} {of.mode}", **step_options(of.heartbeat_seconds)
+                    SyncSteps.fetch, of, summary=f"{of.entity} {of.mode}", **step_options(of)
                 )
             except ActivityError as error:
                 await self._wait_or_raise(of, error, woken)
@@ -208,7 +208,7 @@ class EntitySync:
                     steps[name],
                     chunk,
                     summary=f"{chunk.of.entity} chunk {chunk.number}",
-                    **step_options(chunk.of.heartbeat_seconds),
+                    **step_options(chunk.of),
                 )
             except ActivityError as error:
                 await self._wait_or_raise(chunk.of, error, woken)

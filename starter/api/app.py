@@ -7,6 +7,7 @@ from importlib import metadata
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
+from runtime.tracing import tracer
 from starter.api import errors, openapi, pages
 from starter.api.auth import BearerAuth
 from starter.api.idempotency import Idempotency
@@ -26,6 +27,7 @@ from starter.api.routes import (
     system,
     webhooks,
 )
+from starter.api.tracing import Tracing
 from starter.services.backend import Backend
 
 _MODULES = (integrations, configuration, previews, schedules, syncs, inbox, links, keys, oauth, webhooks)
@@ -43,7 +45,7 @@ Every call needs `Authorization: Bearer <key>`. A key has a scope: `read`, `oper
 
 def create_app(backend: Backend) -> FastAPI:
     """Make the application around a backend; until that is ready, calls that need Temporal answer 503."""
-    key = backend.settings.api_key
+    key, traces = backend.settings.api_key, backend.settings.traces_endpoint
     app = FastAPI(
         title="External Sync",
         version=_version(),
@@ -51,6 +53,7 @@ def create_app(backend: Backend) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         middleware=[
+            *([Middleware(Tracing, tracer=tracer(traces))] if traces else []),
             Middleware(BodyLimit),
             Middleware(BearerAuth, key=key.get_secret_value() if key else "", lookup=backend.api_keys.scope_of),
             Middleware(Idempotency, keys=backend.idempotency),

@@ -100,7 +100,7 @@ def _say_briefly(operation: JsonObject) -> None:
     """The first sentence of a route's text is its title, not the name of a function."""
     text = operation.get("description", "")
     first, separator, rest = text.partition(".\n") if ".\n" in text else text.partition(". ")
-    operation["summary"] = first.rstrip(".").replace("\n", " ")
+    operation["summary"] = first.rstrip(".").replace("\n", " ").replace("`", "")
     operation["description"] = rest.strip() if separator else ""
 
 

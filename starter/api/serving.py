@@ -15,6 +15,7 @@ import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from runtime.settings import Settings, require
+from runtime.tracing import flush
 from runtime.wiring import open_services
 from starter.api.app import create_app
 from starter.services.backend import Backend, StartFailedError
@@ -65,6 +66,7 @@ async def serve(settings: Settings, host: str, port: int, *, wait_seconds: float
         await server.serve(sockets=[listener])
         return await _result(starting)
     finally:
+        await asyncio.to_thread(flush, settings)
         await backend.services.close()
 
 

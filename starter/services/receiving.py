@@ -18,7 +18,7 @@ from connectors.registry import ALGUNA, PROVIDERS, provider_spec
 from core import names
 from core.config import IntegrationConfig
 from core.records import Entity, Side
-from starter.labels import search_attributes
+from starter.labels import fair, search_attributes
 from starter.services.backend import CALL_TIMEOUT, Backend
 from starter.services.refusals import Missing, NotTrusted, Unavailable
 from store import events
@@ -126,6 +126,7 @@ async def _nudge(backend: Backend, integration: Integration, scope: Scope, numbe
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_delay=timedelta(seconds=seconds) if seconds else None,
             search_attributes=search_attributes(integration.id, integration.provider, trigger="realtime"),
+            priority=fair(integration.id),
             static_summary=f"events of {integration.id}: {entity.value}",
             rpc_timeout=CALL_TIMEOUT,
         )

@@ -16,7 +16,7 @@ from activities.contracts import ConflictRef, Mode, RunRequest
 from core import names
 from core.enums import Direction
 from core.records import Entity
-from starter.labels import search_attributes
+from starter.labels import fair, search_attributes
 from starter.services.backend import CALL_TIMEOUT, Backend
 from starter.services.refusals import Unavailable
 from store import runs
@@ -46,6 +46,7 @@ async def start_run(backend: Backend, integration: Integration, run: Run) -> Non
             task_queue=backend.settings.task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             search_attributes=search_attributes(integration.id, integration.provider, trigger=run.trigger),
+            priority=fair(integration.id),
             static_summary=f"{run.trigger} sync of {integration.id}: {', '.join(run.entities)}",
             rpc_timeout=CALL_TIMEOUT,
         )
@@ -79,6 +80,7 @@ async def tell_decision(backend: Backend, integration: Integration, conflict: Co
         start_signal=names.RESOLVE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         search_attributes=search_attributes(integration.id, integration.provider, entity=entity.value),
+        priority=fair(integration.id),
         static_summary=f"{entity.value}: conflict {conflict.id} of {integration.id} is decided",
         rpc_timeout=CALL_TIMEOUT,
     )

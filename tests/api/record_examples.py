@@ -73,10 +73,21 @@ CONFIG = {
 }
 
 
+class RecordedWorld(World):
+    """A world whose integration has the name that people read in the documents."""
+
+    async def http_shown(self, path: str) -> Any:
+        """A resource, looked at without being recorded."""
+        transport = httpx.ASGITransport(self.app)
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
+            return (await client.get(path.replace("{id}", f"integrations/{self.id}"))).json()
+
+
 class Recorder:
     """Keeps the first success of every call."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: RecordedWorld) -> None:
         self.world = world
         self.kept: dict[str, dict[str, Any]] = {}
         world.api.event_hooks["response"] = [self._keep]
@@ -168,7 +179,7 @@ async def _record(world: World, name: str, email: str) -> str:
     return str(made["id"])
 
 
-async def _sync(world: World) -> None:
+async def _sync(world: RecordedWorld) -> None:
     call = world.call
     ours = await _record(world, "Example Ltd", "billing@example.com")
     await _record(world, "Sample GmbH", "accounts@example.org")
@@ -217,7 +228,7 @@ async def _decide(world: World) -> None:
     await call("POST", "/{id}/resume")
 
 
-async def _around(world: World) -> None:
+async def _around(world: RecordedWorld) -> None:
     call = world.call
     await call("GET", "/doctor")
     await call("POST", "/{id}/sync-config", CONFIG)
@@ -275,17 +286,6 @@ async def _end(world: World) -> None:
     reply = await world.http.post(begun["authorizationUrl"], data={**form, "decision": "allow"})
     back = parse_qs(urlsplit(reply.headers["location"]).query)
     await call("POST", "/oauth/salesforce/redeem", {"state": back["state"][0], "code": back["code"][0]}, 201)
-
-
-class RecordedWorld(World):
-    """A world whose integration has the name that people read in the documents."""
-
-    async def http_shown(self, path: str) -> Any:
-        """A resource, looked at without being recorded."""
-        transport = httpx.ASGITransport(self.app)
-        headers = {"Authorization": f"Bearer {KEY}"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
-            return (await client.get(path.replace("{id}", f"integrations/{self.id}"))).json()
 
 
 @asynccontextmanager

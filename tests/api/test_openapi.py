@@ -20,7 +20,9 @@ KEYLESS = ("/healthz", "/readyz", "/webhooks/", "/oauth/{provider}/callback")
 def document() -> dict[str, Any]:
     """What `/openapi.json` says; nothing of it depends on a backend."""
     backend = SimpleNamespace(
-        settings=SimpleNamespace(api_key=None), api_keys=SimpleNamespace(scope_of=None), idempotency=None
+        settings=SimpleNamespace(api_key=None, traces_endpoint=None),
+        api_keys=SimpleNamespace(scope_of=None),
+        idempotency=None,
     )
     return create_app(cast(Backend, backend)).openapi()
 

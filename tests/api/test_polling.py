@@ -10,11 +10,22 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from core import names
+from core.records import Entity
 from tests.api.test_with_worker import edit, name_of, synced
 from tests.api.world import World
 from worker import make_engine, make_worker
 
 REALTIME = {"enabled": True, "coalesceSeconds": 0, "pollSeconds": 5}
+
+
+async def taking_turns(world: World, run_id: str) -> None:
+    """I11: all workflows carry the integration's key, and what somebody waits for is the more urgent."""
+    for workflow_id in (run_id, names.polling_id(world.id), names.entity_sync_id(world.id, Entity.ACCOUNTS)):
+        events = (await world.temporal.get_workflow_handle(workflow_id).fetch_history()).events
+        assert events[0].workflow_execution_started_event_attributes.priority.fairness_key == world.id, workflow_id
+    steps = [event.activity_task_scheduled_event_attributes for event in events]
+    urgencies = {step.priority.priority_key for step in steps if step.activity_type.name == "fetch"}
+    assert urgencies == {2}, "the newest pass took the inbox"
 
 
 async def seen(world: World, system: str, record_id: str, name: str) -> None:
@@ -43,6 +54,7 @@ async def test_an_edit_in_alguna_is_seen_without_schedule_or_event_and_after_a_r
         assert lag >= 0
         history = (await world.call("GET", "/{id}/sync-history?trigger=realtime"))["data"]
         assert 1 <= len(history) <= 3, "a look that finds nothing is no sync"
+        await taking_turns(world, history[0]["workflowId"])
         await world.call("PATCH", "/{id}/sync-config", {"realtime": {"enabled": False}})
         async with asyncio.timeout(30):
             await looks.result()
