@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from runtime.dev_server import start_dev_server
+from sandbox.kit.testing import SandboxThread
 from tests.engine.inproc import Passes, make_passes
 from tests.engine.local import Local
 from tests.engine.world import Sandboxes, World, make_world
@@ -41,13 +42,35 @@ def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     asyncio.run(server.stop())
 
 
+@pytest.fixture(scope="session")
+def running() -> Iterator[Callable[[str], SandboxThread]]:
+    """A vendor's sandbox, which starts when it is first asked for and serves all tests."""
+    threads: dict[str, SandboxThread] = {}
+
+    def sandbox(vendor: str) -> SandboxThread:
+        if vendor not in threads:
+            threads[vendor] = SandboxThread(vendor)
+            threads[vendor].start()
+        return threads[vendor]
+
+    yield sandbox
+    for thread in threads.values():
+        thread.stop()
+
+
 @pytest.fixture
-async def boxes() -> AsyncIterator[Sandboxes]:
+def provider() -> str:
+    """The provider of a test's sandboxes; files about another one say so."""
+    return "salesforce"
+
+
+@pytest.fixture
+async def boxes(running: Callable[[str], SandboxThread], provider: str) -> AsyncIterator[Sandboxes]:
     """Both sandboxes, empty."""
-    made = Sandboxes()
-    await made.start()
+    made = Sandboxes(provider, running("alguna"), running(provider))
+    await made.empty()
     yield made
-    await made.stop()
+    await made.http.aclose()
 
 
 @pytest.fixture
@@ -58,39 +81,20 @@ async def world(tmp_path: Path, temporal_address: str, boxes: Sandboxes) -> Asyn
     await made.close()
 
 
-@pytest.fixture(scope="session")
-def running_boxes() -> Iterator[Sandboxes]:
-    """Both sandboxes, started once for all tests that carry out passes themselves."""
-    boxes = Sandboxes()
-    asyncio.run(boxes.start())
-    yield boxes
-    asyncio.run(boxes.stop())
-
-
 @pytest.fixture
-async def passes(tmp_path: Path, running_boxes: Sandboxes) -> AsyncIterator[Passes]:
+async def passes(tmp_path: Path, boxes: Sandboxes) -> AsyncIterator[Passes]:
     """A connected service without Temporal. Its chunks hold one record each, so that nothing hangs on their borders."""
-    boxes = running_boxes.again()
-    for system in ("alguna", "salesforce"):
-        await boxes.control(system, "POST", "reset", {})
-        await boxes.control(system, "POST", "limits", {"enabled": False})
-    await boxes.clear_calls()
+    await boxes.empty(enabled=False)
     made = await make_passes(tmp_path, boxes, chunk_size=1)
     yield made
     await made.close()
-    await boxes.http.aclose()
 
 
 @pytest.fixture
-async def local(tmp_path: Path, running_boxes: Sandboxes) -> AsyncIterator[Local]:
+async def local(tmp_path: Path, boxes: Sandboxes) -> AsyncIterator[Local]:
     """A connected service without Temporal whose runs are carried out in the test."""
-    boxes = running_boxes.again()
-    for system in ("alguna", "salesforce"):
-        await boxes.control(system, "POST", "reset", {})
-        await boxes.control(system, "POST", "limits", {"enabled": False})
-    await boxes.clear_calls()
+    await boxes.empty(enabled=False)
     made = await make_passes(tmp_path, boxes, kind=Local, chunk_size=100)
     assert isinstance(made, Local)
     yield made
     await made.close()
-    await boxes.http.aclose()

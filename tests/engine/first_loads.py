@@ -18,19 +18,15 @@ _LOADS = (Load(ours=2_000, theirs=0), Load(ours=1_000, theirs=1_000))
 
 
 @pytest.fixture(params=sorted(FLOORS))
-async def boxes(request: pytest.FixtureRequest) -> AsyncIterator[Sandboxes]:
-    """Alguna and each provider in turn, with the limits that the vendors publish."""
-    made = Sandboxes(request.param)
-    await made.start()
-    for system in ("alguna", made.provider):
-        await made.control(system, "POST", "limits", {"enabled": True, "scale": 1.0})
-    yield made
-    await made.stop()
+def provider(request: pytest.FixtureRequest) -> str:
+    """Each provider in turn."""
+    return str(request.param)
 
 
 @pytest.fixture
 async def world(tmp_path: Path, temporal_address: str, boxes: Sandboxes) -> AsyncIterator[World]:
-    """A service with its own settings, but for the heartbeat."""
+    """A service with its own settings, but for the heartbeat, before vendors with the limits that they publish."""
+    await boxes.empty(enabled=True, scale=1.0)
     made = await make_world(tmp_path, temporal_address, boxes, heartbeat_seconds=10)
     yield made
     await made.close()

@@ -5,7 +5,6 @@ What the activities start or signal there is kept in `Mailbox`, to be looked at 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -28,7 +27,7 @@ from store.crypto import Vault
 from store.scope import Scope
 from store.tables.runs import ConflictRow, Pass, RecordError
 from store.tables.sync import Link
-from tests.engine.world import INTEGRATION, Sandboxes, World
+from tests.engine.world import INTEGRATION, Sandboxes, World, empty_store
 from worker import make_engine
 
 MOST_READS = 50
@@ -129,7 +128,7 @@ async def make_passes(folder: Path, boxes: Sandboxes, *, kind: type[Passes] = Pa
     """Make a connected service with an empty store, without a configuration."""
     chosen = Settings(
         data_dir=folder,
-        database_url=os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{folder}/store.db",
+        database_url=await empty_store(folder),
         encryption_keys=(SecretStr(Vault.new_key()),),
         **settings,
     )

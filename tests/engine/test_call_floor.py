@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from connectors.registry import PROVIDERS
 from tests.engine.floors import FLOORS, Load, carry_out
-from tests.engine.world import Sandboxes, World
+from tests.engine.world import World
 
 
 @pytest.fixture(params=sorted(FLOORS))
-async def boxes(request: pytest.FixtureRequest) -> AsyncIterator[Sandboxes]:
-    """Alguna and each provider in turn, empty and without limits."""
-    made = Sandboxes(request.param)
-    await made.start()
-    for system in ("alguna", made.provider):
-        await made.control(system, "POST", "limits", {"enabled": False})
-    yield made
-    await made.stop()
+def provider(request: pytest.FixtureRequest) -> str:
+    """Each provider in turn."""
+    return str(request.param)
 
 
 def test_every_provider_has_a_floor() -> None:
@@ -28,4 +21,5 @@ def test_every_provider_has_a_floor() -> None:
 
 @pytest.mark.server
 async def test_i10_a_first_sync_stays_near_the_floor_of_calls(world: World) -> None:
+    await world.boxes.empty(enabled=False)
     await carry_out(world, Load(ours=210, theirs=110), within=90)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,9 +20,7 @@ from simple_salesforce.exceptions import SalesforceResourceNotFound
 
 from activities.contracts import Mode
 from core.records import Entity
-from tests.engine.inproc import make_passes
 from tests.engine.local import Local
-from tests.engine.world import Sandboxes
 from tests.sandbox.salesforce_org import ToLoopback
 
 ACCOUNTS, CONTACTS, SUBSCRIPTIONS = Entity.ACCOUNTS, Entity.CONTACTS, Entity.SUBSCRIPTIONS
@@ -80,18 +77,17 @@ def salesforce(granted: dict[str, Any]) -> Crm:
     return Crm(fields, read, lambda field, value: {field: value})
 
 
-@pytest.fixture(params=[salesforce, hubspot], ids=["salesforce", "hubspot"])
-async def crm(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Local, Crm]]:
+@pytest.fixture(params=["salesforce", "hubspot"])
+def provider(request: pytest.FixtureRequest) -> str:
+    """Each CRM in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def crm(local: Local, provider: str) -> tuple[Local, Crm]:
     """A service between Alguna and a CRM, and the CRM by its own client."""
-    boxes = Sandboxes(request.param.__name__)
-    await boxes.start()
-    for system in ("alguna", boxes.provider):
-        await boxes.control(system, "POST", "limits", {"enabled": False})
-    world = await make_passes(tmp_path, boxes, kind=Local, chunk_size=100)
-    assert isinstance(world, Local)
-    yield world, request.param(await boxes.control(boxes.provider, "GET", "credentials"))
-    await world.close()
-    await boxes.stop()
+    open_client = {"salesforce": salesforce, "hubspot": hubspot}[provider]
+    return local, open_client(await local.boxes.control(provider, "GET", "credentials"))
 
 
 async def alguna(world: Local, entity: Entity, record_id: str) -> Any:

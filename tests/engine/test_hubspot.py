@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from math import ceil
 from typing import Any
 
@@ -15,19 +14,15 @@ from store import writes
 from store.connections import ConnectionState
 from store.scope import Scope
 from tests.engine.test_waiting import decide, one_conflict, until
-from tests.engine.world import INTEGRATION, Sandboxes, World
+from tests.engine.world import INTEGRATION, World
 
 ALL = ("accounts", "contacts", "subscriptions")
 EURO = {"entityOptions": {"accounts": {"defaultCurrency": "EUR"}}}
 
 
 @pytest.fixture
-async def boxes() -> AsyncIterator[Sandboxes]:
-    """Alguna and HubSpot, empty."""
-    made = Sandboxes("hubspot")
-    await made.start()
-    yield made
-    await made.stop()
+def provider() -> str:
+    return "hubspot"
 
 
 async def companies(world: World, entity: str = "accounts") -> dict[str, dict[str, Any]]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -30,7 +31,9 @@ from sandbox.kit.testing import SandboxThread
 from store import runs
 from store.connections import ALGUNA
 from store.crypto import Vault
+from store.database import async_url
 from store.links import count_active
+from store.migrations.runner import upgrade
 from store.scope import Scope
 from store.tables.runs import Run
 from tests.engine.invariants import Claims, check_books
@@ -55,9 +58,14 @@ class Sandboxes:
     async def start(self) -> None:
         await asyncio.gather(*(asyncio.to_thread(box.start) for box in (self.alguna, self.external)))
 
-    def again(self) -> Sandboxes:
-        """The same sandboxes, with a client of the event loop that is running now."""
-        return Sandboxes(self.provider, self.alguna, self.external)
+    async def empty(self, **limits: Any) -> None:
+        """Forget what an earlier test left; the limits are those of `make up`, unless others are given."""
+        for system in ("alguna", self.provider):
+            await self.control(system, "POST", "reset", {})
+            await self.control(system, "POST", "webhooks", {"url": None})
+            if limits:
+                await self.control(system, "POST", "limits", limits)
+        await self.clear_calls()
 
     async def stop(self) -> None:
         await self.http.aclose()
@@ -259,9 +267,21 @@ class World:
             return await count_active(session, Scope(INTEGRATION, entity))
 
 
+async def empty_store(folder: Path) -> str:
+    """The address of an empty store with the newest schema: that of the tests' database, or a copy of a file."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        return given
+    template = folder.parent / "migrated-store.db"
+    if not template.exists():
+        await asyncio.to_thread(upgrade, async_url(f"sqlite:///{template}"))
+    shutil.copy(template, folder / "store.db")
+    return f"sqlite:///{folder}/store.db"
+
+
 async def make_world(folder: Path, address: str, boxes: Sandboxes, **settings: Any) -> World:
     """Make a world with an empty store on a task queue of its own."""
-    settings.setdefault("database_url", os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{folder}/store.db")
+    settings.setdefault("database_url", await empty_store(folder))
     chosen = Settings(
         data_dir=folder,
         encryption_keys=(SecretStr(Vault.new_key()),),
