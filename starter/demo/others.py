@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
-from starter.demo.systems import SYSTEMS, Kind, System, VendorSide
+from starter.demo.systems import SYSTEMS, Kind, System, VendorSide, document_of
 from starter.demo.world import COMPANIES, SEED, World, check, check_same
 from starter.sandboxes import JsonObject
 from starter.shapes import Run
@@ -32,6 +33,8 @@ def own_companies() -> int:
 
 def first_syncs(world: World) -> str:
     """Each other system is filled, then all are synced at once; every pair is shown both ways by a record each."""
+    for entity in sorted({kind.entity for system in SYSTEMS for kind in system.kinds if kind.money}):
+        world.alguna.seed(entity, 2 * _OWN, seed=SEED)
     for place, system in enumerate(SYSTEMS):
         _fill(world, system, COMPANIES + place * _OWN)
     runs = _sync_all(world)
@@ -92,9 +95,13 @@ def _check_made(world: World, side: VendorSide, kind: Kind, made: list[JsonObjec
     """Check the first of some new records: it must show the same on the wire of both systems."""
     title = side.system.title
     check(len(made) >= _OWN - 1, f"{title}'s first sync should have made {kind.entity} both ways, but made {len(made)}")
-    ours = world.billing.value(kind.entity, made[0]["algunaId"], kind.ours)
-    found = {title: str(side.value(kind, made[0]["externalId"]))}
-    check_same(f"{kind.ours} of {kind.entity} {made[0]['algunaId']}", str(ours), **found)
+    ours = _shown(kind, world.billing.value(kind.entity, document_of(made[0]["algunaId"]), kind.ours))
+    found = {title: _shown(kind, side.value(kind, made[0]["externalId"]))}
+    check_same(f"{kind.ours} of {kind.entity} {made[0]['algunaId']}", ours, **found)
+
+
+def _shown(kind: Kind, value: object) -> object:
+    return Decimal(str(value)) if kind.money else value
 
 
 def _edit(world: World, system: System, kind: Kind) -> _Edited:

@@ -18,14 +18,16 @@ Row = dict[str, Any]
 class Kind:
     """One pair of a system: an entity of Alguna and its records at the vendor.
 
-    `path` reads one record of the vendor (`{id}`), whose value at `field` (dotted) is that of Alguna's field `ours`.
-    `edit` says what a person changes to give it another value; None where nobody can.
+    `path` reads one record of the vendor (`{id}`, and the keys of the grant). Its value at `field` (dotted) is that of
+    Alguna's field `ours`, a number for money. `edit` says what a person changes to give it another value; None where
+    nobody can.
     """
 
     entity: str
     path: str
     field: str
     ours: str
+    money: bool = False
     edit: Callable[[str], Row] | None = None
 
 
@@ -52,7 +54,7 @@ class VendorSide:
         """Take a grant from the sandbox."""
         self.system = system
         self.sandbox = sandbox
-        granted = sandbox.credentials()
+        self._granted = granted = sandbox.credentials()
         headers = {"Authorization": f"Bearer {granted['accessToken']}", "Accept": "application/json"}
         self._http = httpx.Client(
             base_url=granted["baseUrl"], headers=headers | system.headers(granted), timeout=30, trust_env=False
@@ -60,7 +62,7 @@ class VendorSide:
 
     def value(self, kind: Kind, record_id: str) -> object:
         """Return the value of the field that is shown, as the vendor's API gives it."""
-        response = self._http.get(kind.path.format(id=record_id))
+        response = self._http.get(kind.path.format(**{**self._granted, "id": document_of(record_id)}))
         response.raise_for_status()
         found: Any = response.json()
         for part in kind.field.split("."):
@@ -75,9 +77,14 @@ class VendorSide:
         return call["method"] not in ("GET", "HEAD") and not self.system.reads.search(call["path"])
 
 
+def document_of(record_id: str) -> str:
+    """The document behind an id: a payment's share of an invoice is `{payment}:{invoice}` (ADR 10)."""
+    return record_id.partition(":")[0]
+
+
 def _hubspot(entity: str, name: str, field: str, ours: str) -> Kind:
     path = f"/crm/v3/objects/{name}/{{id}}?properties={field}"
-    return Kind(entity, path, f"properties.{field}", ours, lambda value: {"properties": {field: value}})
+    return Kind(entity, path, f"properties.{field}", ours, edit=lambda value: {"properties": {field: value}})
 
 
 SYSTEMS = (
