@@ -58,6 +58,10 @@ class Sandboxes:
     async def start(self) -> None:
         await asyncio.gather(*(asyncio.to_thread(box.start) for box in (self.alguna, self.external)))
 
+    def again(self) -> Sandboxes:
+        """The same sandboxes, with a client of the event loop that is running now."""
+        return Sandboxes(self.provider, self.alguna, self.external)
+
     async def empty(self, **limits: Any) -> None:
         """Forget what an earlier test left; the limits are those of `make up`, unless others are given."""
         for system in ("alguna", self.provider):
