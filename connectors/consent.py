@@ -22,13 +22,19 @@ _VERIFIER_BYTES = 48
 
 @dataclass(frozen=True, slots=True)
 class ConsentFacts:
-    """A vendor's code flow: its addresses, the scope to ask for, and whether it takes a PKCE challenge."""
+    """A vendor's code flow: its addresses, the scope to ask for, and whether it takes a PKCE challenge.
+
+    With `basic` the app names itself by a header at the token endpoint, not in the form. `returns` are credentials that
+    come back as parameters beside the code, under their own names.
+    """
 
     authorize_url: str
     token_url: str
     revoke_url: str | None
     scope: str
     pkce: bool
+    basic: bool = False
+    returns: tuple[str, ...] = ()
 
 
 class Consent(Protocol):
@@ -56,21 +62,34 @@ def begin(consent: Consent, values: Mapping[str, str], redirect_uri: str, state:
 
 
 async def redeem(
-    consent: Consent, values: Mapping[str, str], redirect_uri: str, code: str, verifier: str
+    consent: Consent,
+    values: Mapping[str, str],
+    redirect_uri: str,
+    code: str,
+    verifier: str,
+    returned: Mapping[str, str],
 ) -> dict[str, str]:
-    """Exchange a code for credentials: the app's own with the tokens. Raises FieldValidation, Transient."""
+    """Exchange a code for credentials: the app's own with the tokens. Raises FieldValidation, Transient.
+
+    `returned` are all parameters that came back with the person.
+    """
     facts = consent.facts(values)
+    values = {**values, **{name: returned[name] for name in facts.returns if returned.get(name)}}
+    app = {"client_id": values["clientId"]}
+    if values.get("clientSecret"):
+        app["client_secret"] = values["clientSecret"]
     form = {
         "grant_type": "authorization_code",
         "code": code,
         "redirect_uri": redirect_uri,
-        "client_id": values["clientId"],
-        **({"client_secret": values["clientSecret"]} if values.get("clientSecret") else {}),
+        **({} if facts.basic else app),
         **({"code_verifier": verifier} if verifier else {}),
     }
     async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client:
         try:
-            reply = await client.post(facts.token_url, data=form, headers={"Accept": "application/json"})
+            reply = await client.post(
+                facts.token_url, data=form, headers={"Accept": "application/json"}, auth=_basic(facts, values)
+            )
             token = reply.json()
         except (httpx.HTTPError, ValueError) as error:
             raise Transient(f"the vendor's token endpoint did not answer: {type(error).__name__}") from None
@@ -88,7 +107,11 @@ async def revoke(consent: Consent, values: Mapping[str, str]) -> bool:
         return False
     async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client:
         try:
-            reply = await client.post(facts.revoke_url, data={"token": token})
+            reply = await client.post(facts.revoke_url, data={"token": token}, auth=_basic(facts, values))
         except httpx.HTTPError:
             return False
     return reply.is_success
+
+
+def _basic(facts: ConsentFacts, values: Mapping[str, str]) -> httpx.Auth:
+    return httpx.BasicAuth(values["clientId"], values.get("clientSecret", "")) if facts.basic else httpx.Auth()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from connectors.alguna.provider import AlgunaProvider
 from connectors.hubspot.provider import HUBSPOT
 from connectors.protocols import ProviderSpec
+from connectors.quickbooks.provider import QUICKBOOKS
 from connectors.salesforce.provider import SALESFORCE
 from core.errors import FieldValidation
 
@@ -13,6 +14,7 @@ _SPECS: dict[str, ProviderSpec] = {
     ALGUNA: AlgunaProvider(),
     "salesforce": SALESFORCE,
     "hubspot": HUBSPOT,
+    "quickbooks": QUICKBOOKS,
 }
 # Alguna is one side of every integration, never a provider.
 PROVIDERS = tuple(name for name in _SPECS if name != ALGUNA)

@@ -83,7 +83,7 @@ class Operation:
     `key` never depends on run, chunk or attempt. `values` are in the target's own names and representation;
     `expected` holds the values the merge believed the target to have (empty for a create). `source_id` is the id of
     the record on the other side; `target_id` is None for a create. `parent_id` is the parent's id on the target side.
-    `planned_at` is when it was stored, before anything was sent (our clock).
+    `planned_at` is when it was stored, before anything was sent (our clock). `tries` is how often it was put off.
     """
 
     id: int
@@ -97,3 +97,4 @@ class Operation:
     expected: dict[str, Value] = field(default_factory=dict)
     parent_id: str | None = None
     planned_at: datetime | None = None
+    tries: int = 0

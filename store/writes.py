@@ -93,6 +93,7 @@ def _operation(row: Row[Any]) -> OpenOperation:
         expected=row.expected,
         parent_id=row.parent_id,
         planned_at=row.created_at,
+        tries=row.tries,
     )
     return OpenOperation(operation, decode_base(row.pending), row.link_id, row.read_at, row.tries, row.generation)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +14,7 @@ from connectors.http import VendorClient, began, read_with_retries, retry_after
 from connectors.hubspot.errors import failure_in, to_error, type_of_status
 from connectors.hubspot.oauth import base_url, exchange, version_of
 from connectors.hubspot.spec import SEARCHES_PER_SECOND, VENDOR, versioned
+from connectors.pace import Pace
 from connectors.protocols import ConnectorContext
 from connectors.rest import RestClient
 from core.errors import ErrorType, RateLimit, SyncError
@@ -27,7 +26,6 @@ _MOST_WAIT_SECONDS = 10.0
 # How long a spent day is left alone before it is looked at again; it ends at the portal's own midnight.
 _DAY_PAUSE_SECONDS = 3_600.0
 _SEARCH = "/search"
-_MOST_TURN_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +36,6 @@ class Answer:
     began: datetime
 
 
-class Pace:
-    """Lets calls through no more often than so many a second, in this process."""
-
-    def __init__(self, per_second: float) -> None:
-        """Take the rate."""
-        self._step = 1.0 / per_second
-        self._next = 0.0
-
-    async def turn(self) -> None:
-        """Wait for the next turn. Raises `RateLimit` when that is more than 2 s away."""
-        now = time.monotonic()
-        due = max(now, self._next)
-        if due - now > _MOST_TURN_SECONDS:
-            raise RateLimit("HubSpot's searches are limited", retry_after=due - now)
-        self._next = due + self._step
-        await asyncio.sleep(due - now)
-
-
 class HubSpotClient(RestClient):
     """One connection's calls. Every method raises `SyncError`s. Paths are without their version."""
 
@@ -64,7 +44,7 @@ class HubSpotClient(RestClient):
     def __init__(self, context: ConnectorContext) -> None:
         """Take the connection and its services."""
         super().__init__(context, early_seconds=_EARLY_SECONDS, most_wait=_MOST_WAIT_SECONDS)
-        self._searches = Pace(context.limits.get("searchesPerSecond", SEARCHES_PER_SECOND))
+        self._searches = Pace(context.limits.get("searchesPerSecond", SEARCHES_PER_SECOND), "HubSpot's searches")
 
     async def get(self, path: str, *, accept: frozenset[int] = frozenset()) -> Answer | None:
         """Read a resource; None for a status in `accept`."""

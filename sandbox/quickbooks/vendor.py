@@ -127,10 +127,9 @@ class QuickBooksSandbox(AdministeredVendor[Setup]):
         if self.limits.enabled:
             scale = self.limits.scale
             granted["limits"] = {
-                "requestsPerMinute": int(metering.PER_MINUTE * scale),
-                "requestsPerSecond": metering.PER_SECOND * scale,
+                "requestsPerSecond": round(metering.PER_MINUTE / 60 * scale, 2),
                 "batchesPerMinute": int(metering.BATCHES_PER_MINUTE * scale),
-                "concurrency": max(1, int(metering.AT_ONCE * scale)),
+                "concurrent": max(1, int(metering.AT_ONCE * scale)),
             }
         return granted
 

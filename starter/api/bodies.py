@@ -49,10 +49,11 @@ class Erase(_Model):
 
 
 class ConsentCode(_Model):
-    """What the vendor gave the person to bring back."""
+    """What the vendor gave the person to bring back; `returned` are the parameters besides state and code."""
 
     state: Text
     code: Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+    returned: dict[str, Text] = {}
 
 
 class WebhookSecret(_Model):

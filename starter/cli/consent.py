@@ -63,15 +63,17 @@ class Callback:
         self._server.shutdown()
         self._server.server_close()
 
-    def wait(self, seconds: float) -> tuple[str, str]:
-        """Return (state, code). Raises CommandError when the person refused, or did nothing in time."""
+    def wait(self, seconds: float) -> dict[str, str]:
+        """Return what came back: `state`, `code` and what else the vendor said.
+
+        Raises CommandError when the person refused, or did nothing in time.
+        """
         if not self._answered.wait(seconds):
             raise CommandError(f"nobody answered within {seconds:g} s; run the command again")
-        code, state = self._answer.get("code"), self._answer.get("state")
-        if not code or not state:
+        if not self._answer.get("code") or not self._answer.get("state"):
             reason = self._answer.get("error_description") or self._answer.get("error") or "no code was given"
             raise CommandError(f"not allowed: {reason}")
-        return state, code
+        return self._answer
 
 
 def show(url: str, *, browser: bool) -> None:

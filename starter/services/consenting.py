@@ -68,9 +68,10 @@ async def _begin(
     return {"authorizationUrl": url, "redirectUri": back, "expiresAt": time(utc_now() + LIVES)}
 
 
-async def finish(backend: Backend, provider: str, state: str, code: str) -> JsonObject:
+async def finish(backend: Backend, provider: str, state: str, code: str, returned: Mapping[str, str]) -> JsonObject:
     """Redeem the code that a person brought back, check the credentials by a call, and store the connection.
 
+    `returned` are all parameters that came with the code: some vendors name the account there.
     Raises Missing for a state that is unknown, used or too old, Invalid where the vendor refuses.
     """
     try:
@@ -78,7 +79,8 @@ async def finish(backend: Backend, provider: str, state: str, code: str) -> Json
     except NotFound as error:
         raise Missing(error.message) from None
     try:
-        values = await consent.redeem(_flow(provider), pending.values, pending.redirect_uri, code, pending.verifier)
+        flow = _flow(provider)
+        values = await consent.redeem(flow, pending.values, pending.redirect_uri, code, pending.verifier, returned)
     except FieldValidation as error:
         raise _invalid(error) from None
     if pending.exists and pending.integration_id is not None:

@@ -67,6 +67,11 @@ async def hubspot(account_of: Callable[[str], Awaitable[Control]]) -> Control:
 
 
 @pytest.fixture
+async def quickbooks(account_of: Callable[[str], Awaitable[Control]]) -> Control:
+    return await account_of("quickbooks")
+
+
+@pytest.fixture
 async def alguna_services(alguna: Control) -> Services:
     return await alguna.services()
 
@@ -98,5 +103,17 @@ async def salesforce_connector(salesforce_services: Services) -> AsyncIterator[C
 @pytest.fixture
 async def hubspot_connector(hubspot_services: Services) -> AsyncIterator[Connector]:
     connector = hubspot_services.connect("hubspot")
+    yield connector
+    await connector.close()
+
+
+@pytest.fixture
+async def quickbooks_services(quickbooks: Control) -> Services:
+    return await quickbooks.services()
+
+
+@pytest.fixture
+async def quickbooks_connector(quickbooks_services: Services) -> AsyncIterator[Connector]:
+    connector = quickbooks_services.connect("quickbooks")
     yield connector
     await connector.close()

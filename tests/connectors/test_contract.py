@@ -77,7 +77,10 @@ async def test_a_create_carries_a_marker_by_which_it_is_found(system: System) ->
         assert {result.status for result in results} == {WriteStatus.DONE}
 
     marker = system.connector.facts(Entity.ACCOUNTS).marker
-    assert marker is not None
+    if marker is None:
+        # A system without a place for our id knows its records by a name that is unique.
+        assert (await system.connector.find_created(creates, [system.name])).keys() == {1, 2}
+        return
     found = await system.connector.look_up(Entity.ACCOUNTS, marker, ["source-1", "source-9"], [system.name])
     assert [(record.marker, record.fields[system.name]) for record in found] == [("source-1", "First Works")]
 
@@ -130,7 +133,7 @@ async def test_the_stored_request_is_sent_byte_for_byte_each_time(system: System
     await system.connector.send(requests[0], [create], [])
     await system.connector.send(requests[0], [create], [])
 
-    posts = [call for call in await system.control.calls(system.vendor.create_path) if call["method"] == "POST"]
+    posts = await system.creates()
     assert len(posts) == 2
     assert posts[0]["body"] == posts[1]["body"]
     assert await system.names() == ['Zoë\'s "Quoted" Works \\ 100%']
@@ -164,7 +167,7 @@ async def test_a_write_with_a_broken_answer_has_an_unknown_outcome(system: Syste
         await system.connector.send(request, [create], [])
 
     assert failed.value.outcome_unknown
-    posts = [call for call in await system.control.calls(system.vendor.create_path) if call["method"] == "POST"]
+    posts = await system.creates()
     assert len(posts) == 1
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.hubspot.client import Pace
+from connectors.pace import Pace
 from connectors.protocols import Connector, FetchRequest
 from connectors.values import iso
 from core.errors import AuthExpired, Permission, RateLimit
@@ -106,10 +106,10 @@ async def test_a_limited_search_waits_a_second(hubspot: Control, hubspot_connect
 
 
 async def test_searches_keep_to_their_own_pace() -> None:
-    pace = Pace(0.25)
+    pace = Pace(0.25, "searches")
     await pace.turn()
     with pytest.raises(RateLimit) as far_away:
         await pace.turn()
     assert 2 < (far_away.value.retry_after or 0) <= 4
-    quick = Pace(1000.0)
+    quick = Pace(1000.0, "searches")
     await asyncio.gather(*(quick.turn() for _ in range(20)))

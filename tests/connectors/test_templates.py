@@ -15,9 +15,9 @@ from tests.connectors.support import Control
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_five_fields_make_a_configuration(
-    provider: str, alguna: Control, salesforce: Control, hubspot: Control
+    provider: str, alguna: Control, salesforce: Control, hubspot: Control, quickbooks: Control
 ) -> None:
-    external = {"salesforce": salesforce, "hubspot": hubspot}[provider]
+    external = {"salesforce": salesforce, "hubspot": hubspot, "quickbooks": quickbooks}[provider]
     connectors = {
         Side.ALGUNA: (await alguna.services()).connect("alguna"),
         Side.EXTERNAL: (await external.services()).connect(provider),

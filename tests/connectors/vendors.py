@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from tests.connectors.support import Control, Services, fetch_all, operation
 
 @dataclass(frozen=True)
 class Vendor:
-    """`name` and `identity` are fields of an account, `create_path` is in the path of a create, `page` the rows of one.
+    """`name` and `identity` are fields of an account, `create_path` is found (a pattern) in the path of a create, `page` the rows of one.
 
     `person` is an account as a person makes one, `values` what our creates need besides a name, `edit` how a person's
     change is put. `missing` is the id of no record.
@@ -57,6 +58,14 @@ VENDORS: dict[str, Vendor] = {
         identity="hs_object_id",
         edit=lambda values: {"properties": values},
     ),
+    "quickbooks": Vendor(
+        name="DisplayName",
+        create_path="/batch$",
+        page=1_000,
+        person=lambda name: {"DisplayName": name},
+        identity="Id",
+        missing="404404",
+    ),
 }
 
 
@@ -88,6 +97,11 @@ class System:
 
     def scan(self, cursor: str | None = None) -> FetchRequest:
         return FetchRequest(Entity.ACCOUNTS, {Entity.ACCOUNTS: [self.name]}, cursor, full=False)
+
+    async def creates(self) -> list[dict[str, Any]]:
+        """The calls that created accounts."""
+        calls = await self.control.calls()
+        return [one for one in calls if one["method"] == "POST" and re.search(self.vendor.create_path, one["path"])]
 
     async def names(self) -> list[str]:
         records, _, _ = await fetch_all(self.connector, self.scan())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from starter.api import documents, pages
@@ -31,13 +31,14 @@ async def begin(provider: str, body: BeginConsent, backend: Served) -> Response:
 @router.post("/{provider}/redeem", status_code=201, response_model=documents.IntegrationAnswer)
 async def redeem(provider: str, body: ConsentCode, backend: Served) -> Response:
     """Finish a consent whose callback was a program's own (the command line)."""
-    return Json(await consenting.finish(backend, provider, body.state, body.code), 201)
+    return Json(await consenting.finish(backend, provider, body.state, body.code, body.returned), 201)
 
 
 @callback_router.get("/{provider}/callback", response_class=HTMLResponse, responses=REFUSALS)
 async def callback(
     provider: str,
     backend: Served,
+    request: Request,
     state: Annotated[str, Query(max_length=200)] = "",
     code: Annotated[str, Query(max_length=4000)] = "",
     error: Annotated[str, Query(max_length=200)] = "",
@@ -48,7 +49,7 @@ async def callback(
             "Not connected", f"{provider} says: {error or 'no code was given'}. You can close this page.", 400
         )
     try:
-        made = await consenting.finish(backend, provider, state, code)
+        made = await consenting.finish(backend, provider, state, code, dict(request.query_params))
     except Refused as refusal:
         return pages.message("Not connected", refusal.detail, refusal.status)
     return pages.message("Connected", f"{made['id']} is connected. You can close this page.", 200)

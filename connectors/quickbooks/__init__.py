@@ -1,0 +1,1 @@
+"""QuickBooks Online: customers, invoices and payments of one company (QuickBooks fact sheet)."""

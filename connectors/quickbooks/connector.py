@@ -1,0 +1,75 @@
+"""The QuickBooks connector: one company's reads and writes behind the engine's protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from connectors.external import ExternalConnector
+from connectors.protocols import ConnectorContext, Current, EntityFacts, WriteRequest, WriteResult
+from connectors.quickbooks import writer
+from connectors.quickbooks.client import QuickBooksClient
+from connectors.quickbooks.company import Books
+from connectors.quickbooks.customers import CustomerWriter
+from connectors.quickbooks.reader import QuickBooksReader, Rows
+from connectors.quickbooks.records import stored_form
+from connectors.quickbooks.schema import schema_of
+from connectors.quickbooks.spec import facts_of
+from core.records import Entity, Operation, OperationKind, Record
+from core.schema import EntitySchema
+from core.values import Value
+
+
+class QuickBooksConnector(ExternalConnector):
+    """Serves one QuickBooks company for one process; see `connectors.protocols.Connector`."""
+
+    def __init__(self, context: ConnectorContext) -> None:
+        """Take the connection and its services; nothing is called yet."""
+        self._client = QuickBooksClient(context)
+        self._books = Books(self._client)
+        self._reader = QuickBooksReader(Rows(self._client))
+        self._writers = {one.entity: one for one in (CustomerWriter(),)}
+        super().__init__(self._client, self._reader)
+
+    def facts(self, entity: Entity) -> EntityFacts:
+        """Return the constant facts of an entity."""
+        return facts_of(entity)
+
+    async def check(self) -> str:
+        """Return the id of the company behind the credentials, after a call that needs its consent."""
+        await self._books.preferences()
+        return await self._client.realm()
+
+    async def describe(self, entity: Entity) -> EntitySchema:
+        """Return the fields of an entity, which are the same in every company."""
+        return schema_of(entity)
+
+    async def default_currency(self) -> str | None:
+        """Return the company's home currency."""
+        return (await self._books.preferences()).home_currency
+
+    def normalise(self, entity: Entity, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Return values as QuickBooks will keep them."""
+        return stored_form(entity, values)
+
+    async def find_created(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Record]:
+        """Find what creates of unknown outcome made, by what is unique of it."""
+        return await self._reader.created(operations, fields) if operations else {}
+
+    def needs_current(self, operation: Operation, age: float) -> bool:
+        """Every write to a record names the version that it is meant for, which is read with the values."""
+        return operation.kind is not OperationKind.CREATE
+
+    async def current(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Current]:
+        """Read the records that are about to be written, with their versions."""
+        return await self._reader.current(operations, fields)
+
+    def plan(self, operations: Sequence[Operation], current: Mapping[int, Current]) -> list[WriteRequest]:
+        """Put operations into batches of 30."""
+        return writer.plan(self._writers, operations, current)
+
+    async def send(
+        self, request: WriteRequest, operations: Sequence[Operation], fields: Collection[str]
+    ) -> list[WriteResult]:
+        """Send one stored request; a create refused for a name that is taken is looked up: it may be our own."""
+        results = await writer.send(self._client, self._writers, request, operations)
+        return await self.adopt(results, operations, fields)
