@@ -130,7 +130,7 @@ async def test_the_command_lines_callback_takes_one_answer(world: World, person:
         begun = await world.call("POST", "/oauth/salesforce/authorize", body)
         location = await decide(person, begun["authorizationUrl"])
         assert (await person.get(location)).status_code == 200
-        state, code = callback.wait(5)
+        came = callback.wait(5)
     made = await world.call("POST", "/oauth/salesforce/redeem", {"state": came["state"], "code": came["code"]}, 201)
     assert made["id"] == world.id
     with Callback() as callback:

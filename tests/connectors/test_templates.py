@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,9 +16,9 @@ from tests.connectors.support import Control
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_five_fields_make_a_configuration(
-    provider: str, alguna: Control, salesforce: Control, hubspot: Control, quickbooks: Control
+    provider: str, alguna: Control, account_of: Callable[[str], Awaitable[Control]]
 ) -> None:
-    external = {"salesforce": salesforce, "hubspot": hubspot, "quickbooks": quickbooks}[provider]
+    external = await account_of(provider)
     connectors = {
         Side.ALGUNA: (await alguna.services()).connect("alguna"),
         Side.EXTERNAL: (await external.services()).connect(provider),
