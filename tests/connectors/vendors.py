@@ -15,7 +15,7 @@ from tests.connectors.support import Control, Services, fetch_all, operation
 
 @dataclass(frozen=True)
 class Vendor:
-    """`name` and `identity` are fields of an account, `create_path` a pattern of a create's path, `page` the rows of one.
+    """`name` and `identity` are fields of an account, `create_path` a pattern of a create's path, `page` rows of one.
 
     `person` is an account as a person makes one, `values` what our creates need besides a name, `edit` how a person's
     change is put. `missing` is the id of no record.
