@@ -34,6 +34,7 @@ ALGUNA = Floor(listed=100, written=1)
 FLOORS = {
     "salesforce": Floor(listed=2_000, written=200, confirmed=2_000),
     "hubspot": Floor(listed=100, written=100),
+    "quickbooks": Floor(listed=1_000, written=30),
 }
 
 
