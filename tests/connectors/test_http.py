@@ -12,7 +12,7 @@ import pytest
 
 from connectors import http as client_module
 from connectors.http import Backoff, VendorClient, excerpt, retry_after
-from connectors.registry import PROVIDERS, provider_spec
+from connectors.registry import ALGUNA, PROVIDERS, provider_spec
 from core.errors import FieldValidation, Internal, Transient
 from core.records import Entity
 from tests.connectors.support import MemoryBudget, eventually
@@ -118,7 +118,8 @@ def test_a_body_in_a_message_is_short_and_on_one_line() -> None:
 
 
 def test_the_registry_names_what_there_is() -> None:
-    assert PROVIDERS == ("salesforce", "hubspot")
+    assert {"salesforce", "hubspot", "quickbooks"} <= set(PROVIDERS)
+    assert ALGUNA not in PROVIDERS
     assert provider_spec("alguna").provider == "alguna"
     with pytest.raises(FieldValidation, match="salesforce"):
         provider_spec("saleforce")
