@@ -1,6 +1,6 @@
 """Encryption of secrets at rest (I8): a list of Fernet keys, of which the first encrypts and all decrypt.
 
-To rotate, put a new key in front, and drop the old one when everything was written anew.
+To rotate, put a new key in front, and drop the old one when everything was written anew (`store.rekey`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Vault:
         """Take the keys, newest first. Raises VaultError when there is none or one is not a Fernet key."""
         if not keys:
             raise VaultError(f"{SETTING} is empty: credentials cannot be stored or read without a key")
-        self._fernet = MultiFernet([_fernet(key, number) for number, key in enumerate(keys, start=1)])
+        every = [_fernet(key, number) for number, key in enumerate(keys, start=1)]
+        self._fernet, self._newest = MultiFernet(every), every[0]
 
     @staticmethod
     def new_key() -> str:
@@ -36,6 +37,14 @@ class Vault:
     def encrypt(self, secrets: Mapping[str, str]) -> str:
         """Return the encrypted text of a dictionary."""
         return self._fernet.encrypt(json.dumps(dict(secrets)).encode()).decode()
+
+    def is_newest(self, text: str) -> bool:
+        """Whether the newest key has written this."""
+        try:
+            self._newest.decrypt(text.encode())
+        except InvalidToken:
+            return False
+        return True
 
     def decrypt(self, text: str) -> dict[str, str]:
         """Return what `encrypt` took. Raises VaultError when none of the keys fits."""

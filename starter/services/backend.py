@@ -22,8 +22,10 @@ from store.api_keys import ApiKeys
 from store.configs import Configs
 from store.connections import Connections
 from store.consents import Consents
+from store.crypto import Vault
 from store.database import Database
 from store.idempotency import IdempotencyKeys
+from store.rekey import rewrite
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +57,11 @@ class Backend:
     def db(self) -> Database:
         """The database."""
         return self.services.db
+
+    @property
+    def vault(self) -> Vault:
+        """The encryption keys."""
+        return Vault(self.settings.keys())
 
     @property
     def connections(self) -> Connections:
@@ -94,13 +101,17 @@ class Backend:
         return names.workflow_url(self.settings.temporal_ui_url, namespace, workflow_id)
 
     async def prepare(self, within_seconds: float) -> None:
-        """Migrate, seed Alguna's connection, connect to Temporal, register the search attributes, align schedules.
+        """Make everything ready: the schema, Alguna's connection, secrets, Temporal with its attributes and schedules.
 
-        Temporal is waited for. Raises StartFailedError when it does not come within the time.
+        Secrets of an older key are written with the newest. Temporal is waited for. Raises StartFailedError when it
+        does not come within the time.
         """
         self._reason = "the database is being migrated"
         await self.db.migrate()
         await seed_alguna(self.services)
+        rewritten = await rewrite(self.db, self.vault)
+        if rewritten:
+            log.info("secrets_rewritten", number=rewritten)
         deadline = time.monotonic() + within_seconds
         while True:
             try:

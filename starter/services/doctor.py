@@ -26,6 +26,7 @@ from starter.services.backend import Backend
 from starter.services.refusals import Refused, Unavailable
 from starter.services.systems import connected
 from store.crypto import VaultError
+from store.rekey import survey
 from store.tables.connections import Integration
 
 SKEW_SECONDS = 60.0
@@ -62,11 +63,12 @@ async def _all(backend: Backend) -> AsyncIterator[Finding]:
     if not fine:
         return
     yield await _migrations(backend)
+    yield await _keys(backend)
     yield await _temporal(backend, checks["temporal"])
     if checks["temporal"] == "ok":
         yield await _search_attributes(backend)
         yield await _workers(backend)
-    yield _address(backend)
+    yield await _address(backend)
     rows = await backend.connections.list_integrations()
     if not rows:
         yield Finding("integrations", "warning", "there is none yet", "external-sync connect PROVIDER")
@@ -80,6 +82,17 @@ async def _migrations(backend: Backend) -> Finding:
     if not behind:
         return Finding("migrations", "ok", "the schema is the newest")
     return Finding("migrations", "failed", f"not applied: {', '.join(behind)}", "restart the API or a worker")
+
+
+async def _keys(backend: Backend) -> Finding:
+    found = await survey(backend.db, backend.vault)
+    if found.lost:
+        mend = "put the missing key back into EXTERNAL_SYNC_ENCRYPTION_KEYS, or reconnect what it was stored for"
+        return Finding("encryption keys", "failed", f"{found.lost} secrets cannot be read by any key", mend)
+    if found.old:
+        detail = f"{found.old} of {found.old + found.newest} secrets are written with an old key"
+        return Finding("encryption keys", "warning", detail, "restart the API: it writes them with the newest key")
+    return Finding("encryption keys", "ok", f"{found.newest} secrets, all written with the newest key")
 
 
 async def _temporal(backend: Backend, state: str) -> Finding:
@@ -117,12 +130,20 @@ async def _workers(backend: Backend) -> Finding:
     return Finding("workers", "failed", f"none on the task queue {queue}", "external-sync worker")
 
 
-def _address(backend: Backend) -> Finding:
+async def _address(backend: Backend) -> Finding:
     url = backend.settings.public_url
     if urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1"):
         mend = "set EXTERNAL_SYNC_PUBLIC_URL to the address that vendors reach (events and consent need it)"
         return Finding("public address", "warning", f"{url} is this machine only", mend)
-    return Finding("public address", "ok", url)
+    mend = "let EXTERNAL_SYNC_PUBLIC_URL be the address of this API from outside, through proxy and firewall"
+    try:
+        async with httpx.AsyncClient(timeout=5.0, follow_redirects=False) as client:
+            answered = await client.get(f"{url}/healthz")
+    except httpx.HTTPError as error:
+        return Finding("public address", "warning", f"{url} does not answer: {type(error).__name__}", mend)
+    if answered.status_code != 200 or "ok" not in answered.text:
+        return Finding("public address", "warning", f"{url}/healthz answers {answered.status_code}", mend)
+    return Finding("public address", "ok", f"{url} answers")
 
 
 async def _integration(backend: Backend, row: Integration) -> AsyncIterator[Finding]:
@@ -131,6 +152,8 @@ async def _integration(backend: Backend, row: Integration) -> AsyncIterator[Find
     if config is None:
         mend = "external-sync config apply -f FILE (see examples/)"
         yield Finding(f"{row.id}: configuration", "warning", "there is none", mend)
+    elif config.enabled and config.realtime.enabled:
+        yield await _events(backend, row, config)
     try:
         async with connected(backend, row) as sides, asyncio.timeout(_SECONDS):
             for side, connector in sides.items():
@@ -143,6 +166,22 @@ async def _integration(backend: Backend, row: Integration) -> AsyncIterator[Find
         yield Finding(f"{row.id}: credentials", "failed", str(error), mend)
     except (Refused, SyncError, TimeoutError, NotFound) as error:
         yield Finding(f"{row.id}: connection", "failed", _said(error), f"external-sync reconnect {row.id}")
+
+
+async def _events(backend: Backend, row: Integration, config: IntegrationConfig) -> Finding:
+    """Whether what is synced in real time is told by events, or only looked for."""
+    silent = []
+    if await backend.connections.webhook_secret(row.id) is None:
+        silent.append(f"{row.provider} (POST /integrations/{row.id}/webhook-secret tells the URL to give to it)")
+    if await backend.connections.secret(ALGUNA, "webhookSecret") is None:
+        silent.append("Alguna (reconnect alguna with `webhookSecret`)")
+    name = f"{row.id}: events"
+    if not silent:
+        return Finding(name, "ok", "both systems' webhooks are taken")
+    looks = f"its changes are looked for every {config.realtime.interval:g} s"
+    if not config.realtime.interval:
+        looks = "and nothing looks for its changes between schedules (realtime.pollSeconds is 0)"
+    return Finding(name, "warning", f"no webhook secret is stored for {' and '.join(silent)}; {looks}")
 
 
 async def _connection(backend: Backend, name: str, connector: Connector) -> Finding:

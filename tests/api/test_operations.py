@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from starter.services import doctor
+from store.crypto import Vault
 from tests.api.test_with_worker import synced
 from tests.api.world import World
 from worker import make_engine, make_worker
@@ -64,6 +66,19 @@ async def test_the_doctor_says_what_to_do(world: World, monkeypatch: pytest.Monk
     await engine.close()
     assert well["alguna: connection"]["state"] == well[f"{world.id}: connection"]["state"] == "ok"
     assert well[f"{world.id}: marker of accounts"]["state"] == "ok"
+    assert well["encryption keys"]["state"] == "ok"
+    assert f"{world.id}: events" not in well, "nobody asked for real time"
+    changed = {"public_url": "http://sync.invalid", "encryption_keys": (SecretStr(Vault.new_key()),)}
+    settings = world.backend.settings.model_copy(update=changed)
+    object.__setattr__(world.backend.services, "settings", settings)
+    await world.call("PATCH", "/{id}/sync-config", {"realtime": {"enabled": True, "pollSeconds": 0}})
+    moved = await found(world)
+    assert (moved["public address"]["state"], moved["public address"]["detail"][:32]) == (
+        "warning",
+        "http://sync.invalid does not ans",
+    )
+    assert moved["encryption keys"]["state"] == "failed"
+    assert "nothing looks" in moved[f"{world.id}: events"]["detail"]
 
     async def ahead(_url: str) -> float:
         return 3600.0
