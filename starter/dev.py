@@ -42,6 +42,9 @@ def run_dev(ports: Ports, data_dir: Path, *, sandboxes: bool, say: Say) -> None:
     say("Stopped")
 
 
+_SPELLED = {"hubspot": "HubSpot", "quickbooks": "QuickBooks", "netsuite": "NetSuite"}
+
+
 def welcome(stack: Stack) -> str:
     """Return what a person needs to know of the running parts."""
     lines = [
@@ -51,7 +54,7 @@ def welcome(stack: Stack) -> str:
         f"  Temporal Web               {stack.temporal_ui_url}",
     ]
     for name, url in stack.note()["sandboxes"].items():
-        lines.append(f"  {name.capitalize():10} sandbox         {url}")
+        lines.append(f"  {_SPELLED.get(name, name.capitalize()):10} sandbox         {url}")
     lines += [
         f"  API key                    {stack.keys.api_key}",
         f"  Data, keys and logs        {stack.data_dir}",

@@ -60,6 +60,7 @@ class EntityState(TypedDict, total=False):
     openConflicts: int
     drift: int
     heldDeletions: int
+    maxLag: float | None
     cursors: dict[str, Any]
 
 

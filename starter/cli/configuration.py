@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from starter.cli.output import say, show_json
+from starter.cli.output import as_text, say, show_json
 from starter.cli.session import SANDBOX_PORT_BASE, AsJson, CommandError, open_client, sandbox_url
 from starter.client import ApiError, Client
 from starter.config_file import ConfigFile, ConfigFileError, IntegrationEntry, Loaded, filled_in, load
@@ -26,16 +26,20 @@ File = Annotated[Path, typer.Option("--file", "-f", help="The YAML file (example
 
 
 @config.command()
-def validate(file: File) -> None:
+def validate(file: File, as_json: AsJson = False) -> None:
     """Check a file without asking or changing anything.
 
     Finds wrong keys and words, bad schedules and time zones, transforms that cannot be undone, fields mapped twice.
     Whether the fields exist in both systems is checked by `apply`, before anything is stored.
     """
     loaded = _checked(file)
-    for entry in loaded.file.integrations:
-        if unset := entry.unset_variables(os.environ):
-            say(f"note: {entry.id} will need {', '.join(unset)} in the environment")
+    needed = {entry.id: list(entry.unset_variables(os.environ)) for entry in loaded.file.integrations}
+    if as_json:
+        show_json({"file": str(file), "integrations": [{"id": one, "needs": names} for one, names in needed.items()]})
+        return
+    for name, unset in needed.items():
+        if unset:
+            say(f"note: {name} will need {', '.join(unset)} in the environment")
     say(f"{file}: {len(loaded.file.integrations)} integration(s), all well")
 
 
@@ -106,6 +110,7 @@ def export(
         list[str] | None, typer.Option("--integration", "-i", help="Only this integration (may be repeated).")
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write a page for people instead.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write what is stored as a file that `apply` takes; without credentials, which are never given out."""
     from starter.config_changes import export as export_entry
@@ -113,7 +118,7 @@ def export(
     with open_client() as client:
         names = integration or [row["id"] for row in client.integrations()]
         entries = [export_entry(client, name) for name in names]
-    text = page(entries) if markdown else _yaml(entries)
+    text = page(entries) if markdown else as_text({"integrations": entries}) if as_json else _yaml(entries)
     if file is None:
         sys.stdout.write(text)
         return

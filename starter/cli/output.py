@@ -40,9 +40,23 @@ def warn(text: str) -> None:
     Console(file=sys.stderr, highlight=False, soft_wrap=True).print(escape(text), style="red")
 
 
+def as_text(data: Any) -> str:
+    """Return data as JSON that people can read."""
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
 def show_json(data: Any) -> None:
     """Print data as JSON."""
-    say(json.dumps(data, indent=2, ensure_ascii=False))
+    say(as_text(data).rstrip("\n"))
+
+
+def span(seconds: float | None) -> str:
+    """Return a time that has gone by as a person says it: `12 s`, `5 min`, `3 h`, `2 d`."""
+    if seconds is None:
+        return "-"
+    steps = ((86_400, "d"), (3_600, "h"), (60, "min"))
+    size, unit = next(((size, unit) for size, unit in steps if seconds >= 2 * size), (1, "s"))
+    return f"{seconds / size:.0f} {unit}"
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "", empty: str = "") -> None:

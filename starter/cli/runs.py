@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from starter.cli.output import moment, say, show_json, show_table
+from starter.cli.output import moment, say, show_json, show_table, span
 from starter.cli.planned import show_plan
 from starter.cli.session import AsJson, Entities, IntegrationName, chosen_or_all, open_client
 from starter.cli.watching import show_run, watch_run
@@ -49,6 +49,9 @@ def sync(
         raise typer.Exit(1)
 
 
+ENTITY_COLUMNS = ("linked", "pending", "parked", "drift", "errors", "conflicts", "lag")
+
+
 def status(
     integration: Annotated[str | None, typer.Argument(help="Only this integration.")] = None, as_json: AsJson = False
 ) -> None:
@@ -75,7 +78,7 @@ def status(
     entities = [row for state in states for row in _entity_rows(state)]
     if entities:
         say("")
-        show_table(["integration", "entity", "linked", "pending", "parked", "drift", "errors", "conflicts"], entities)
+        show_table(["integration", "entity", *ENTITY_COLUMNS], entities)
     for line in filter(None, map(_advice, states)):
         say(line)
 
@@ -120,7 +123,7 @@ def history(
 def _entity_rows(state: SyncState) -> list[list[object]]:
     keys = ("linked", "pending", "parked", "drift", "openErrors", "openConflicts")
     return [
-        [state["integration"], entity, *(counts.get(key) for key in keys)]
+        [state["integration"], entity, *(counts.get(key) for key in keys), span(counts.get("maxLag"))]
         for entity, counts in state.get("entities", {}).items()
     ]
 

@@ -128,14 +128,14 @@ def test_status_says_what_needs_a_person(api: FakeApi, command: Command) -> None
         "connection": {"alguna": "connected", "external": "auth_expired"},
         "openErrors": 0,
         "openConflicts": 0,
-        "entities": {"accounts": {"linked": 812}},
+        "entities": {"accounts": {"linked": 812, "maxLag": 260.4}},
     }
     api.on("GET", "/integrations", [ONE])
     api.on("GET", "/integrations/int_salesforce/sync-state", state)
     said = command("status")
     assert said.code == 0
     assert re.search(r"int_salesforce +paused +connected +auth_expired", said.out)
-    assert "812" in said.out
+    assert re.search(r"accounts +812 .* 4 min", said.out)
     assert "external-sync reconnect int_salesforce" in said.out
     assert command("status", "--json").json == [state]
 

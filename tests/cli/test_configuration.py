@@ -72,6 +72,8 @@ def write(file: Path, old: str, new: str) -> None:
 def test_the_examples_are_valid(example: Path, command: Command) -> None:
     said = command("config", "validate", "-f", str(example))
     assert said.code == 0, said.err
+    [first, *_] = command("config", "validate", "-f", str(example), "--json").json["integrations"]
+    assert first["id"].startswith("int_")
 
 
 @pytest.mark.parametrize(
