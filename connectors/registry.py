@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.alguna.provider import AlgunaProvider
 from connectors.hubspot.provider import HUBSPOT
+from connectors.netsuite.provider import NETSUITE
 from connectors.protocols import ProviderSpec
 from connectors.quickbooks.provider import QUICKBOOKS
 from connectors.salesforce.provider import SALESFORCE
@@ -15,6 +16,7 @@ _SPECS: dict[str, ProviderSpec] = {
     "salesforce": SALESFORCE,
     "hubspot": HUBSPOT,
     "quickbooks": QUICKBOOKS,
+    "netsuite": NETSUITE,
 }
 # Alguna is one side of every integration, never a provider.
 PROVIDERS = tuple(name for name in _SPECS if name != ALGUNA)

@@ -66,6 +66,13 @@ VENDORS: dict[str, Vendor] = {
         identity="Id",
         missing="404404",
     ),
+    "netsuite": Vendor(
+        name="companyName",
+        create_path="/record/v1/customer",
+        page=1_000,
+        person=lambda name: {"companyName": name, "subsidiary": {"id": "1"}},
+        values={"subsidiary": "1"},
+    ),
 }
 
 

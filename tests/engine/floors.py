@@ -35,6 +35,7 @@ FLOORS = {
     "salesforce": Floor(listed=2_000, written=200, confirmed=2_000),
     "hubspot": Floor(listed=100, written=100),
     "quickbooks": Floor(listed=1_000, written=30),
+    "netsuite": Floor(listed=1_000, written=1, confirmed=1_000),
 }
 
 

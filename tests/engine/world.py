@@ -41,7 +41,7 @@ from tests.engine.processes import start_worker
 from worker import make_engine, make_worker
 
 INTEGRATION = "int_salesforce"
-_READS_BY_POST = re.compile(r"composite/sobjects/|/batch/read$|/search$|/query$")
+_READS_BY_POST = re.compile(r"composite/sobjects/|/batch/read$|/search$|/query$|/suiteql$")
 
 
 class Sandboxes:

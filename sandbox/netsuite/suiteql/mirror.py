@@ -30,7 +30,7 @@ TABLES: dict[str, str] = {
     " taxtotal NUMERIC, custbody_alguna_rev, lastmodifiedby INTEGER, createddate, lastmodifieddate",
     "transactionline": "transaction_ INTEGER, id INTEGER, linesequencenumber INTEGER, mainline, taxline,"
     " item INTEGER, memo, quantity NUMERIC, rate NUMERIC, foreignamount NUMERIC, subsidiary INTEGER, account INTEGER,"
-    " uniquekey INTEGER, taxcode INTEGER, taxrate NUMERIC, taxamount NUMERIC",
+    " uniquekey INTEGER",
     "nexttransactionlinelink": "previousdoc INTEGER, nextdoc INTEGER, foreignamount NUMERIC, linktype, nexttype",
     "deletedrecord": "recordid INTEGER, type, scriptid, name, deletedby INTEGER, deleteddate",
     "currency": "id INTEGER, name, symbol, currencyprecision INTEGER, isbasecurrency",
@@ -155,9 +155,7 @@ class Mirror:
         head = {"transaction_": row["id"], "subsidiary": row["subsidiary"]}
         account = row["account"] if invoice else row["arAcct"]
         yield {**head, "id": 0, "linesequencenumber": 0, "mainline": "T", "account": account, "taxline": "F"}
-        details = {line["taxDetailsReference"]: line for line in row.get("taxDetails", [])}
         for line in row.get("item", []):
-            tax = details.get(line.get("taxDetailsReference"), {})
             yield {
                 **head,
                 "id": line["line"],
@@ -170,9 +168,6 @@ class Mirror:
                 "rate": line["rate"],
                 "foreignamount": text_of(-Decimal(line["amount"])),
                 "uniquekey": line["lineUniqueKey"],
-                "taxcode": tax.get("taxCode"),
-                "taxrate": tax.get("taxRate"),
-                "taxamount": tax.get("taxAmount"),
             }
 
     def _deleted(self, gone: Row) -> None:
