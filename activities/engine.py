@@ -93,9 +93,10 @@ class PassContext:
 
     @property
     def marks(self) -> bool:
-        """Whether External Sync may write its marker on the external record."""
+        """Whether External Sync may write its marker on an external record that is there already."""
         writes = Side.EXTERNAL in self.plan.can_create or any(item.flows_to(Side.EXTERNAL) for item in self.plan.fields)
-        return writes and self.plan.marker is not None and self.reaches(Side.EXTERNAL)
+        known = self.plan.marker is not None and self.facts[Side.EXTERNAL].marks_existing
+        return writes and known and self.reaches(Side.EXTERNAL)
 
     @property
     def unmarkable(self) -> bool:

@@ -37,7 +37,8 @@ class EntityFacts:
     `anonymous` says that nothing readable tells a record that we made from any other (Alguna's invoices and payments):
     a create of unknown outcome is sent again under its key as long as the vendor knows that, and only then looked for.
     `option_fields` are entity options (api.md's names) that become a value of every new record, by the field that takes
-    them: `{"paymentAccount": "Account.AccountID"}`; the connector finds them in `Operation.values`.
+    them: `{"paymentAccount": "Account.AccountID"}`; the connector finds them in `Operation.values`. `marks_existing`
+    says whether the marker may be written on records that were there before; else only creates carry it.
     """
 
     object_name: str
@@ -52,6 +53,7 @@ class EntityFacts:
     moves: bool = False
     anonymous: bool = False
     option_fields: Mapping[str, str] = field(default_factory=dict)
+    marks_existing: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from connectors.netsuite.provider import NETSUITE
 from connectors.protocols import ProviderSpec
 from connectors.quickbooks.provider import QUICKBOOKS
 from connectors.salesforce.provider import SALESFORCE
+from connectors.xero.provider import XERO
 from core.errors import FieldValidation
 
 ALGUNA = "alguna"
@@ -17,6 +18,7 @@ _SPECS: dict[str, ProviderSpec] = {
     "hubspot": HUBSPOT,
     "quickbooks": QUICKBOOKS,
     "netsuite": NETSUITE,
+    "xero": XERO,
 }
 # Alguna is one side of every integration, never a provider.
 PROVIDERS = tuple(name for name in _SPECS if name != ALGUNA)

@@ -7,6 +7,8 @@ from sandbox.xero.errors import XeroError
 from sandbox.xero.setup import Setup
 
 MINUTE, APP_MINUTE, CONCURRENT = 60, 10_000, 5
+# What keeps within the minute wherever its window begins.
+CALLS_PER_SECOND = 0.95
 DAILY = {"starter": 1_000, "core": 5_000}
 _MINUTE_SECONDS, _DAY_SECONDS = 60, 86_400
 

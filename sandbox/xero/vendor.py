@@ -19,8 +19,8 @@ from sandbox.xero.books import Books
 from sandbox.xero.errors import XeroError
 from sandbox.xero.events import Events
 from sandbox.xero.idempotency import Idempotency
-from sandbox.xero.metering import CONCURRENT, DAILY, MINUTE, Metering
-from sandbox.xero.oauth import AUTHORIZE, OAuth
+from sandbox.xero.metering import CALLS_PER_SECOND, CONCURRENT, DAILY, Metering
+from sandbox.xero.oauth import OAuth
 from sandbox.xero.people import People
 from sandbox.xero.resources import Resources
 from sandbox.xero.seeding import XeroSeeder
@@ -134,7 +134,6 @@ class XeroSandbox(AdministeredVendor[Setup]):
         granted: Record = {
             "baseUrl": base_url,
             "tokenUrl": f"{base_url}/connect/token",
-            "authorizeUrl": f"{base_url}{AUTHORIZE}",
             "clientId": self._tokens.client_id,
             "clientSecret": self._tokens.client_secret,
             "refreshToken": grant.refresh_token,
@@ -144,9 +143,9 @@ class XeroSandbox(AdministeredVendor[Setup]):
         }
         if self.limits.enabled:
             granted["limits"] = {
-                "requestsPerMinute": MINUTE * self.limits.scale,
-                "requestsPerDay": DAILY[self.switches.plan] * self.limits.scale,
-                "concurrency": max(1, int(CONCURRENT * self.limits.scale)),
+                "requestsPerSecond": round(CALLS_PER_SECOND * self.limits.scale, 2),
+                "requestsPerDay": int(DAILY[self.switches.plan] * self.limits.scale),
+                "concurrent": max(1, int(CONCURRENT * self.limits.scale)),
             }
         return granted
 

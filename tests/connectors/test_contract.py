@@ -88,7 +88,7 @@ async def test_a_create_carries_a_marker_by_which_it_is_found(system: System) ->
 async def test_a_create_whose_reply_is_lost_is_found_and_not_repeated(system: System) -> None:
     create = system.create(1, "Lost Works")
     [request] = system.connector.plan([create], {})
-    await system.control.fault("drop_after_commit", system.vendor.create_path, "POST", times=1)
+    await system.control.fault("drop_after_commit", system.vendor.create_path, system.vendor.create_method, times=1)
 
     with pytest.raises(Transient) as lost:
         await system.connector.send(request, [create], [])
@@ -105,7 +105,7 @@ async def test_a_create_whose_reply_is_lost_is_found_and_not_repeated(system: Sy
 async def test_a_create_that_never_arrived_is_not_found(system: System) -> None:
     create = system.create(1, "Never Works")
     [request] = system.connector.plan([create], {})
-    await system.control.fault("drop_before_commit", system.vendor.create_path, "POST", times=1)
+    await system.control.fault("drop_before_commit", system.vendor.create_path, system.vendor.create_method, times=1)
 
     with pytest.raises(Transient) as lost:
         await system.connector.send(request, [create], [])
@@ -161,7 +161,7 @@ async def test_a_short_blip_of_a_read_is_ridden_out(system: System) -> None:
 async def test_a_write_with_a_broken_answer_has_an_unknown_outcome(system: System, kind: str) -> None:
     create = system.create(1, "Broken Works")
     [request] = system.connector.plan([create], {})
-    await system.control.fault(kind, system.vendor.create_path, "POST")
+    await system.control.fault(kind, system.vendor.create_path, system.vendor.create_method)
 
     with pytest.raises(Transient) as failed:
         await system.connector.send(request, [create], [])

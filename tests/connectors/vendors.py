@@ -18,7 +18,7 @@ class Vendor:
     """`name` and `identity` are fields of an account, `create_path` a pattern of a create's path, `page` rows of one.
 
     `person` is an account as a person makes one, `values` what our creates need besides a name, `edit` how a person's
-    change is put. `missing` is the id of no record.
+    change is put. `missing` is the id of no record, `create_method` the method of a create.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Vendor:
     values: dict[str, Any] = field(default_factory=dict)
     identity: str = "id"
     missing: str = "404"
+    create_method: str = "POST"
     edit: Callable[[dict[str, Any]], dict[str, Any]] = dict
     side: Side = Side.EXTERNAL
 
@@ -73,6 +74,15 @@ VENDORS: dict[str, Vendor] = {
         person=lambda name: {"companyName": name, "subsidiary": {"id": "1"}},
         values={"subsidiary": "1"},
     ),
+    "xero": Vendor(
+        name="Name",
+        create_path="/Contacts",
+        create_method="PUT",
+        page=1_000,
+        person=lambda name: {"Name": name},
+        identity="ContactID",
+        missing="00000000-0000-4000-8000-000000000404",
+    ),
 }
 
 
@@ -108,7 +118,8 @@ class System:
     async def creates(self) -> list[dict[str, Any]]:
         """The calls that created accounts."""
         calls = await self.control.calls()
-        return [one for one in calls if one["method"] == "POST" and re.search(self.vendor.create_path, one["path"])]
+        method, path = self.vendor.create_method, self.vendor.create_path
+        return [one for one in calls if one["method"] == method and re.search(path, one["path"])]
 
     async def names(self) -> list[str]:
         records, _, _ = await fetch_all(self.connector, self.scan())

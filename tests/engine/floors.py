@@ -36,6 +36,7 @@ FLOORS = {
     "hubspot": Floor(listed=100, written=100),
     "quickbooks": Floor(listed=1_000, written=30),
     "netsuite": Floor(listed=1_000, written=1, confirmed=1_000),
+    "xero": Floor(listed=1_000, written=50),
 }
 
 
