@@ -10,7 +10,7 @@ from connectors.values import as_number
 from connectors.xero import writer
 from connectors.xero.catalogue import Catalogue
 from connectors.xero.client import XeroClient
-from connectors.xero.errors import is_taken_number
+from connectors.xero.errors import may_be_ours
 from connectors.xero.lines import codes_in, context_of
 from connectors.xero.options import needs_of
 from connectors.xero.reader import XeroReader, records_of
@@ -105,13 +105,13 @@ class XeroConnector(ExternalConnector):
     async def send(
         self, request: WriteRequest, operations: Sequence[Operation], fields: Collection[str]
     ) -> list[WriteResult]:
-        """Send one stored request; a create whose number is taken is looked up by it: it may be our own."""
+        """Send one stored request; a create that is there already is looked up: it may be our own."""
         results = await writer.send(self._client, request, operations)
         return await self.adopt(results, operations, fields)
 
     def is_unclear(self, failure: RecordFailure) -> bool:
-        """A taken name is somebody else's for certain."""
-        return super().is_unclear(failure) and is_taken_number(failure)
+        """A taken number, or a payment too many, may be our own; a taken name is somebody else's for certain."""
+        return may_be_ours(failure)
 
 
 def _of(operations: Sequence[Operation], *entities: Entity) -> list[list[Operation]]:

@@ -65,7 +65,10 @@ _FIELDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Amount", re.compile(r"(?i)payment amount")),
     (LINES, re.compile(r"(?i)line item|line total|taxtype|account code|item code")),
 )
-_TAKEN_NUMBER = re.compile(r"Another contact has this contact number|Invoice # must be unique")
+# Refusals for which our own record may be the reason: its number is taken, or its payment is there already.
+_MAYBE_OURS = re.compile(
+    r"Another contact has this contact number|Invoice # must be unique|Payment amount exceeds the amount outstanding"
+)
 # People have to act on these at Xero; the message alone does not say where.
 _ADVICE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"lock date"), "move the lock date in Xero (Financial settings), or leave the document"),
@@ -104,9 +107,9 @@ def failure_of(messages: list[str]) -> RecordFailure:
     return RecordFailure(_type_of(told), f"{text}: {advice}" if advice else text, field=field)
 
 
-def is_taken_number(failure: RecordFailure) -> bool:
-    """Whether a create was refused for its own number, which our own record may hold."""
-    return bool(_TAKEN_NUMBER.search(failure.message))
+def may_be_ours(failure: RecordFailure) -> bool:
+    """Whether a create was refused for what our own record may hold already."""
+    return bool(_MAYBE_OURS.search(failure.message))
 
 
 def failure_in(response: httpx.Response) -> RecordFailure:

@@ -72,6 +72,11 @@ async def quickbooks(account_of: Callable[[str], Awaitable[Control]]) -> Control
 
 
 @pytest.fixture
+async def xero(account_of: Callable[[str], Awaitable[Control]]) -> Control:
+    return await account_of("xero")
+
+
+@pytest.fixture
 async def alguna_services(alguna: Control) -> Services:
     return await alguna.services()
 
