@@ -296,7 +296,11 @@ async def test_options_are_found_where_there_is_no_choice_and_named_elsewhere(
     rates = {"20": "OUTPUT2", "8": "TAX001", "19": "TAX002", "13": "TAX003", "10": "TAX004", "0": "NONE"}
     assert [one.value for one in found["taxMap"].candidates] == [rates]
     assert await connector.needs(Entity.INVOICES, {}, False) == []
-    wrong = {"salesAccount": "999", "taxMap": {"20": "X"}, "itemMap": {"items": {"p": "NOPE"}, "default": None}}
+    wrong: dict[str, Any] = {
+        "salesAccount": "999",
+        "taxMap": {"20": "X"},
+        "itemMap": {"items": {"p": "NOPE"}, "default": None},
+    }
     told = {one.option: one.reason for one in await connector.needs(Entity.INVOICES, wrong, True)}
     assert told.keys() == wrong.keys()
     assert all(f"`{name}`" in told[option] for option, name in zip(wrong, ("999", "X", "NOPE"), strict=True))

@@ -11,7 +11,6 @@ import httpx
 from core.records import Entity
 from store.tables.runs import RecordError, Run
 from tests.engine.local import Local
-from tests.engine.world import World
 from tests.sandbox.xero_organisation import Witness
 
 OPTIONS = {
@@ -27,7 +26,7 @@ OPTIONS = {
 class XeroBooks:
     """`control` is the sandboxes' control API: what people do."""
 
-    def __init__(self, local: Local | World, witness: Witness) -> None:
+    def __init__(self, local: Local, witness: Witness) -> None:
         self.local = local
         self.witness = witness
         self.control = local.boxes.control
