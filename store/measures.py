@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.scope import table_of
 from store.tables.connections import BudgetRow, Connection
+from store.tables.polls import Poll
 from store.tables.runs import ConflictRow, RecordError, Run
 from store.tables.sync import Cursor, InboxItem, Link, RequestRow, Staged
 from store.tables.webhooks import WebhookDelivery
@@ -19,7 +20,7 @@ from store.tables.webhooks import WebhookDelivery
 RUNS, ERRORS, CONFLICTS = table_of(Run), table_of(RecordError), table_of(ConflictRow)
 LINKS, STAGED, INBOX, CURSORS = table_of(Link), table_of(Staged), table_of(InboxItem), table_of(Cursor)
 REQUESTS, CONNECTIONS, BUDGETS = table_of(RequestRow), table_of(Connection), table_of(BudgetRow)
-DELIVERIES = table_of(WebhookDelivery)
+DELIVERIES, POLLS = table_of(WebhookDelivery), table_of(Poll)
 
 Labels = tuple[str, ...]
 
@@ -58,7 +59,6 @@ async def measure(session: AsyncSession) -> Measures:
     """Count."""
     completed = RUNS.c.status == "completed"
     last = select(RUNS.c.integration_id, func.max(RUNS.c.completed_at)).where(completed).group_by(RUNS.c.integration_id)
-    cursors = select(CURSORS.c.integration_id, CURSORS.c.entity, CURSORS.c.side, CURSORS.c.moved_at)
     return Measures(
         runs=await _counts(session, [RUNS.c.integration_id, RUNS.c.trigger, RUNS.c.status]),
         links=await _counts(session, _entity(LINKS), LINKS.c.status == "active"),
@@ -68,7 +68,7 @@ async def measure(session: AsyncSession) -> Measures:
         inbox=await _counts(session, _entity(INBOX)),
         open_requests=await _counts(session, [*_entity(REQUESTS), REQUESTS.c.side], REQUESTS.c.state == "sending"),
         deliveries=await _counts(session, [DELIVERIES.c.event, DELIVERIES.c.status]),
-        read_at={tuple(row[:-1]): row[-1] for row in (await session.execute(cursors)).all() if row[-1] is not None},
+        read_at=await _read_at(session),
         completed_at={(row[0],): row[1] for row in (await session.execute(last)).all() if row[1] is not None},
         connections={
             (row.id,): row.state for row in (await session.execute(select(CONNECTIONS.c.id, CONNECTIONS.c.state))).all()
@@ -78,6 +78,17 @@ async def measure(session: AsyncSession) -> Measures:
             for row in (await session.execute(select(BUDGETS.c.connection_id, BUDGETS.c.day_used))).all()
         },
     )
+
+
+async def _read_at(session: AsyncSession) -> dict[Labels, datetime]:
+    """When each side was last read to its end, by a pass or by a look between schedules."""
+    found: dict[Labels, datetime] = {}
+    for table, column in ((CURSORS, CURSORS.c.moved_at), (POLLS, POLLS.c.completed_at)):
+        query = select(*_entity(table), table.c.side, column).where(column.is_not(None))
+        for integration_id, entity, side, at in (await session.execute(query)).all():
+            key = (integration_id, entity, side)
+            found[key] = max(at, found.get(key, at))
+    return found
 
 
 def _entity(table: Table) -> tuple[Any, Any]:
