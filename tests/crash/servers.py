@@ -106,6 +106,26 @@ async def test_i7_the_postgresql_server_is_killed(trial_of: Make, tell: Tell, sy
         tell(trial)
 
 
+@of_each_provider
+async def test_i7_workers_are_replaced_one_after_the_other(trial_of: Make, system: System) -> None:
+    """What an upgrade does: each worker is asked to stop, ends what it holds, and another takes its place."""
+    instants = random.Random(system.provider)
+    async with trial_of(system, "both") as trial:
+        await trial.begin(40)
+        await slow_down(trial)
+        workers = [trial.world.spawn_worker() for _ in range(2)]
+        run = await trial.world.start()
+        for number in range(4):
+            await asyncio.sleep(instants.uniform(1.0, 2.0))
+            leaving, workers[number % 2] = workers[number % 2], trial.world.spawn_worker()
+            leaving.terminate()
+            await asyncio.to_thread(leaving.join, 40)
+            assert leaving.exitcode == 0
+            await trial.edit(1)
+        await trial.recover(run)
+        await trial.check()
+
+
 class Person:
     """Somebody with an API key whose calls are repeated until they are answered."""
 
