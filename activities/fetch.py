@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,9 +25,9 @@ from activities.report import report
 from activities.resting import show_resting, take_up_again
 from activities.settle import settle
 from activities.versions import adopt_version
-from connectors.protocols import FetchRequest, Page
+from connectors.protocols import Connector, FetchRequest, Page
 from core import failpoints
-from core.errors import Transient
+from core.errors import SyncError, Transient
 from core.records import PARENT_OF, Entity, Side
 from store import errors, kinship, passes, staging, writes
 from store.passes import Tally
@@ -35,6 +36,11 @@ from store.tables.runs import Pass
 from store.types import utc_now
 
 SLICE_SECONDS = 20.0
+
+STORED_TOGETHER = 1000
+"""Small pages are stored together, until so many records are read, or for so many seconds: a transaction costs as much
+for a hundred records as for a thousand."""
+TOGETHER_SECONDS = 2.0
 
 
 async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
@@ -136,7 +142,10 @@ async def _reuse_scan(session: AsyncSession, context: PassContext) -> None:
 
 
 async def _read_side(engine: Engine, context: PassContext, side: Side) -> bool:
-    """Read one side for one slice; every page is committed together with its position. Return whether more is left."""
+    """Read one side for one slice; pages are committed together with the position after them.
+
+    Return whether more is left.
+    """
     connector, entity = context.connectors[side], context.ref.entity
     async with engine.turn(context) as session:
         reading = await passes.reading(session, context.ref.pass_id, side, full=context.full, at=utc_now())
@@ -148,14 +157,31 @@ async def _read_side(engine: Engine, context: PassContext, side: Side) -> bool:
     position, seen, started = reading.position, 0, time.monotonic()
     while seen < engine.options.fetch_size and time.monotonic() - started < SLICE_SECONDS:
         at = utc_now()
-        page = await connector.fetch(FetchRequest(entity, fields, cursor, reading.full, position))
+        page, failure = await _pages(connector, FetchRequest(entity, fields, cursor, reading.full, position))
         failpoints.reach("page:read")
         await _store_page(engine, context, along, side, page, position, at)
+        if failure is not None:
+            raise failure
         seen += len(page.records)
         position = page.position
         if position is None:
             return False
     return True
+
+
+async def _pages(connector: Connector, request: FetchRequest) -> tuple[Page, SyncError | None]:
+    """The next pages as one. Where a later one fails, those before it, which are to be stored, and the failure."""
+    page, started = await connector.fetch(request), time.monotonic()
+    records = list(page.records)
+    while (
+        page.position is not None and len(records) < STORED_TOGETHER and time.monotonic() - started < TOGETHER_SECONDS
+    ):
+        try:
+            page = await connector.fetch(replace(request, position=page.position))
+        except SyncError as error:
+            return replace(page, records=records), error
+        records += page.records
+    return replace(page, records=records), None
 
 
 async def _pulled(engine: Engine, context: PassContext, side: Side) -> list[Entity]:

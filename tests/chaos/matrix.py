@@ -48,9 +48,9 @@ async def test_i2_i3_i4_every_kind_of_fault_ends_in_agreement(
     async with trial_of(system, "both") as trial:
         await trial.begin(6)
         async with trial.world.worker():
-            for number, kind in enumerate(weather.KINDS):
+            for kind in weather.KINDS:
                 one = ALGUNA if side == "alguna" else system
-                await weather.more_work(trial, number)
+                await weather.more_work(trial)
                 run = await weather.storm(trial, one.provider, kind, one.reads if calls == "reads" else one.writes)
                 assert run.problem is None or run.problem["type"] in TYPES, (kind, run.problem)
             await weather.settle(trial)
@@ -84,9 +84,9 @@ async def test_i3_i4_clocks_that_are_off_by_an_hour(trial_of: Make, system: Syst
             await trial.world.boxes.control(name, "POST", "behaviour", skew)
         await trial.begin(6)
         async with trial.world.worker():
-            for number in range(3):
+            for _ in range(3):
                 await trial.world.sync()
-                await weather.more_work(trial, number)
+                await weather.more_work(trial)
             await weather.settle(trial)
         await trial.check()
 

@@ -14,8 +14,8 @@ async def test_i2_i3_i4_the_worst_faults_of_writes_end_in_agreement(trial_of: Ma
     async with trial_of(system, "both") as trial:
         await trial.begin(4)
         async with trial.world.worker():
-            for number, kind in enumerate(WORST):
-                await weather.more_work(trial, number)
+            for kind in WORST:
+                await weather.more_work(trial)
                 run = await weather.storm(trial, system.provider, kind, system.writes)
                 assert run.status == "completed", (kind, run.problem)
             await weather.settle(trial)

@@ -63,12 +63,9 @@ async def storm(trial: Trial, system: str, kind: str, match: dict[str, str]) -> 
     return run
 
 
-async def more_work(trial: Trial, number: int, count: int = 3) -> None:
+async def more_work(trial: Trial, count: int = 3) -> None:
     """Let people make a few records on each side, and rename some."""
-    for place, side in enumerate(Side):
-        box = "alguna" if side is Side.ALGUNA else trial.system.provider
-        offset = 1000 * (place + 1) + number * count
-        trial.born[side] += await trial.world.boxes.seed(box, "accounts", count, offset=offset)
+    await trial.grow(count)
     await trial.edit(3)
 
 

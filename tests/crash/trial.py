@@ -42,10 +42,16 @@ class Trial:
 
     async def begin(self, records: int, **config: Any) -> None:
         """Let people make records, and configure the sync."""
-        for place, side in enumerate(DIRECTIONS[self.direction]):
-            box = "alguna" if side is Side.ALGUNA else self.system.provider
-            self.born[side] = await self.world.boxes.seed(box, "accounts", records, offset=500 * place, seed=self.seed)
+        await self.grow(records)
         await self.world.configure("accounts", entityOptions={"accounts": {"defaultCurrency": "EUR"}}, **config)
+
+    async def grow(self, records: int) -> None:
+        """Let people make so many records more, on each side where they make any."""
+        for side in DIRECTIONS[self.direction]:
+            box = "alguna" if side is Side.ALGUNA else self.system.provider
+            known = self.born.setdefault(side, [])
+            offset = len(known) + (500 if side is Side.EXTERNAL else 0)
+            known += await self.world.boxes.seed(box, "accounts", records, offset=offset, seed=self.seed)
 
     async def kill_at(self, points: Sequence[str]) -> None:
         """Let a worker die at each of these points (`name` or `name#n`), one after the other."""
@@ -156,6 +162,7 @@ class Trial:
     async def _new_run(self) -> WorkflowHandle[Any, Any]:
         if self.kills:
             await self.edit(6)
+            await self.grow(2)
         return await self.world.start()
 
     async def _going_on(self, run: WorkflowHandle[Any, Any]) -> bool:
