@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from alguna.client import DEFAULT_API_VERSION
+
 from benchmarks.measure import timed
 from benchmarks.stage import Stage, open_stage
 from benchmarks.tables import leave, machine, show
@@ -59,7 +61,12 @@ async def _pull(stage: Stage, python: str, folder: str) -> dict[str, Any]:
         str(SCRIPT),
         granted["baseUrl"],
         folder,
-        env={**os.environ, "ALGUNA_API_KEY": granted["apiKey"], "RUNTIME__DLTHUB_TELEMETRY": "false"},
+        env={
+            **os.environ,
+            "ALGUNA_API_KEY": granted["apiKey"],
+            "ALGUNA_VERSION": DEFAULT_API_VERSION,
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
+        },
         stdout=asyncio.subprocess.PIPE,
     )
     said, _ = await process.communicate()

@@ -26,6 +26,7 @@ def main(url: str, folder: str) -> None:
     os.chdir(folder)
     client = RESTClient(
         base_url=url,
+        headers={"Alguna-Version": os.environ["ALGUNA_VERSION"]},
         auth=BearerTokenAuth(token=os.environ["ALGUNA_API_KEY"]),
         paginator=OffsetPaginator(limit=PAGE, total_path=None, stop_after_empty_page=True),
         data_selector="data",

@@ -51,5 +51,6 @@ PROVIDERS = [
         reads={"path": "^/crm/(?!.*/batch/(create|update|archive)$)"},
         writes={"path": "/batch/(create|update)$"},
     ),
+    System("quickbooks", "Id", ("DisplayName",)),
 ]
 BY_NAME = {one.provider: one for one in PROVIDERS}
