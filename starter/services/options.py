@@ -6,7 +6,7 @@ from connectors.protocols import Connector, Need, NeedsOptions
 from connectors.registry import provider_spec
 from core.config import EntityOptions, IntegrationConfig, given_options, plan
 from core.problems import Problem
-from core.records import MONEY, Entity, Side
+from core.records import Entity, Side
 from starter.services.backend import Backend
 from starter.services.systems import connected
 from store.tables.connections import Integration
@@ -23,7 +23,7 @@ async def with_options(
     The problems name what is needed beyond that, or wrong. Raises SyncError when the provider cannot be asked.
     """
     offered = provider_spec(integration.provider).entities
-    asked = [entity for entity in config.entities if entity in offered and entity in MONEY]
+    asked = [entity for entity in config.entities if entity in offered]
     if not asked:
         return config, []
     options, problems = dict(config.entity_options), list[Problem]()
