@@ -42,6 +42,9 @@ class People:
         return self._raw(ENTITIES[entity], self._row(entity, record_id))
 
     def create(self, entity: str, values: Record) -> Record:
+        """The page of a new customer comes with the subsidiary filled in, where there is only one."""
+        if ENTITIES[entity] is CUSTOMER and len(self._records.setup.subsidiaries) == 1:
+            values = {"subsidiary": {"id": "1"}, **values}
         with _as_record_errors():
             row = self._records.insert(PERSON, ENTITIES[entity], self._sent(entity, values))
         return self._raw(ENTITIES[entity], row)

@@ -52,5 +52,12 @@ PROVIDERS = [
         writes={"path": "/batch/(create|update)$"},
     ),
     System("quickbooks", "Id", ("DisplayName",)),
+    System(
+        "netsuite",
+        "id",
+        ("companyName",),
+        reads={"path": "/suiteql$"},
+        writes={"path": "/record/v1/customer(/\\d+)?$"},
+    ),
 ]
 BY_NAME = {one.provider: one for one in PROVIDERS}
