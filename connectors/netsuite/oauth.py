@@ -95,6 +95,7 @@ def assertion(values: Mapping[str, str], url: str, now: int) -> str:
 
 
 def _key(pem: str) -> ECKey | RSAKey:
+    pem = pem.replace("\\n", "\n")  # as it comes from a variable of one line
     for kind in (ECKey, RSAKey):
         try:
             return kind.import_key(pem)
