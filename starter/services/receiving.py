@@ -61,8 +61,11 @@ async def _from_alguna(backend: Backend, delivery: Delivery) -> Answer:
 async def _from_provider(backend: Backend, wanted: Sequence[Integration], delivery: Delivery) -> Answer:
     receiver = provider_spec(wanted[0].provider).receiver()
     accounts = _trust(lambda: receiver.account_ids(delivery))
-    if accounts:
-        wanted = [row for row in wanted if row.account_id in accounts]
+    named = [row for row in wanted if row.account_id in accounts]
+    if accounts and (named or receiver.token_in_path):
+        wanted = named
+    # An app's key signs for all accounts that are connected to the app, also for those that nobody syncs here: a vendor
+    # whose deliveries of these are refused would end the subscription.
     checked: list[tuple[Integration, str]] = []
     for row in wanted:
         secret = await backend.connections.webhook_secret(row.id)
