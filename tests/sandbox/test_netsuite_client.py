@@ -242,6 +242,37 @@ def test_an_invoice_that_waits_for_approval_takes_no_payment(client: Client, acc
     assert "not approved" in refused.value.detail
 
 
+def test_smaller_habits_of_the_records_are_there_too(client: Client) -> None:
+    address = {"defaultBilling": True, "addressBookAddress": {"addr1": "1 Pier Road", "country": {"id": "GB"}}}
+    customer = a_customer(client, addressBook={"items": [address]})
+    [line] = client.get("customer", customer)["addressBook"]["items"]
+    child = client.call("get", f"/record/v1/customer/{customer}/addressBook/{line['id']}")
+    assert child["addressBookAddress"]["addr1"] == "1 Pier Road"
+
+    lines = {"items": [{"item": {"externalId": "none"}, "quantity": 1}]}
+    path = f"/record/v1/customer/{customer}/!transform/invoice"
+    unknown = client.call("request", "POST", path, json={"item": lines})
+    assert (unknown["status"], "invalid Field Value none" in unknown["text"]) == (400, True)
+    made = client.call("request", "POST", path, json={"item": {"items": [{"item": 12, "quantity": 2}]}})
+    invoice = made["headers"]["location"].rpartition("/")[2]
+    shown = client.get("invoice", invoice, simpleEnumFormat="true")
+    assert (shown["status"], shown["total"]) == ("A", 98.0), "the item's own price"
+
+    other = an_invoice(client, customer)
+    body = {"customer": {"id": customer}, "payment": 100, "autoApply": True}
+    payment = client.create("customerPayment", body)
+    assert client.get("customerPayment", payment)["applied"] == 100.0, "NetSuite itself picks the oldest"
+    assert [client.get("invoice", one)["amountPaid"] for one in (invoice, other)] == [98.0, 2.0]
+    for method, path, status in (
+        ("DELETE", f"/record/v1/invoice/{invoice}", 400),
+        ("PUT", f"/record/v1/customer/{customer}", 400),
+        ("GET", "/record/v1/salesOrder/1", 404),
+        ("GET", "/system/v1/governanceLimits", 403),
+        ("PATCH", "/record/v1/customer", 400),
+    ):
+        assert client.call("request", method, path, json={})["status"] == status, path
+
+
 def test_the_catalog_describes_the_records(client: Client) -> None:
     schema = client.call("jsonschema", "customer")
     assert schema["properties"]["companyName"]["maxLength"] == 83
