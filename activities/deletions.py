@@ -17,12 +17,14 @@ from activities.engine import Engine, PassContext
 from activities.intake import policy_of, take_in
 from activities.reading import deleted, read_records
 from core.enums import OnDelete
+from core.errors import ErrorType, RecordFailure
 from core.matching import Keyed, keys_of
-from core.records import OperationKind, Record, Side
-from store import conflicts, deletions, endings, links, match_keys, passes, sightings, staging
+from core.records import MONEY, OperationKind, Record, Side
+from store import conflicts, deletions, endings, errors, links, match_keys, passes, sightings, staging
 from store.conflicts import Question
 from store.deletions import Lost, Verdict
 from store.endings import Ending
+from store.errors import FailedRecord
 from store.links import LinkState
 from store.passes import Tally
 from store.scope import Scope
@@ -155,7 +157,9 @@ def _survivor(context: PassContext, side: Side, link: LinkState) -> Keyed:
         if item.alguna_field in link.base
     }
     record = Record(own, context.ref.entity, link.id_on(own), values)
-    return Keyed(own, record.id, keys_of(record, context.plan.matching))
+    # The parent of a money document is not known here, and without it a key says nothing.
+    keys = keys_of(record, context.plan.matching) if context.ref.entity not in MONEY else {}
+    return Keyed(own, record.id, keys)
 
 
 async def judge_deletions(session: AsyncSession, scope: Scope, side: Side, approved: bool) -> None:
@@ -213,6 +217,9 @@ def decide_deletion(context: PassContext, decided: Decided, link: LinkState, sid
     target, policy = side.other, policy_of(context, side, link)
     reason = f"deleted on the {side} side"
     decided.trails.append(_trail(link, side, policy.value))
+    if policy is OnDelete.ARCHIVE and OperationKind.ARCHIVE not in context.facts[target].kinds:
+        _cannot(context, decided, link, side)
+        return
     if policy is OnDelete.ARCHIVE and context.reaches(target):
         decided.planned.append(_archive(context, link, side, read_at))
         decided.lost.append((link.id, side, Verdict.ARCHIVING))
@@ -229,6 +236,21 @@ def decide_deletion(context: PassContext, decided: Decided, link: LinkState, sid
         decided.unlinked.append((link.id, side))
         reason += "; unlinked"
     decided.endings.append(Ending(target, "skipped", link.alguna_id, link.external_id, reason))
+
+
+def _cannot(context: PassContext, decided: Decided, link: LinkState, side: Side) -> None:
+    """Say that a deletion cannot be carried over: it is known now, and an error until a person has looked."""
+    target, ids = side.other, (link.alguna_id, link.external_id)
+    names = {Side.ALGUNA: "Alguna", Side.EXTERNAL: context.provider}
+    entity = context.ref.entity
+    message = (
+        f"this {entity.value.removesuffix('s')} is void or deleted in {names[side]}, and {names[target]} cannot take it"
+        f" back: correct it in {names[target]}, or set entityOptions.{entity.value}.onDelete to ignore or unlink"
+    )
+    failure = RecordFailure(ErrorType.FIELD_VALIDATION, message)
+    decided.lost.append((link.id, side, Verdict.STUCK))
+    decided.failed.append(FailedRecord(target, link.id_on(side), *ids, failure, place=errors.MADE))
+    decided.endings.append(Ending(target, "failed", *ids, message))
 
 
 def decide_both_deleted(decided: Decided, link: LinkState) -> None:

@@ -81,6 +81,8 @@ async def store_effects(
         await show_changes(session, context, list(opened), effects.endings)
     new = await with_parents(session, context, opened, [item.link for item in effects.made])
     made = await links.add(session, scope, new, config_version=context.config_version, at=at)
+    if chunk is None:
+        await _join_staged(session, context, effects, made)
     await _mark(session, context, effects, made, chunk)
     await links.save(session, effects.moved.values(), at=at)
     for side in Side:
@@ -154,6 +156,19 @@ def _refuse(effects: Effects, item: Made, partner: tuple[str, str]) -> None:
     effects.failed.append(FailedRecord(item.target, item.source_id, link.alguna_id, link.external_id, failure))
     effects.endings.append(Ending(item.target, "failed", link.alguna_id, link.external_id, message))
     effects.unlinked[item.target.other, item.source_id] = ("", "error", message)
+
+
+async def _join_staged(session: AsyncSession, context: PassContext, effects: Effects, made: Mapping[str, int]) -> None:
+    """Tell what is still staged of the records of new links: a later pass must not make their partners again.
+
+    Rows of the chunk in work end with it; those of a pass that died, whose writes are settled, would be new records.
+    """
+    rows: dict[int, int] = {}
+    for side in Side:
+        ids = {item.link.alguna_id if side is Side.ALGUNA else item.link.external_id: item for item in effects.made}
+        staged = await staging.find(session, context.scope, side, sorted(ids))
+        rows |= {one.row_id: made[ids[record_id].link.alguna_id] for record_id, one in staged.items()}
+    await staging.link(session, rows)
 
 
 async def _mark(

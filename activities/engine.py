@@ -95,8 +95,9 @@ class PassContext:
     def marks(self) -> bool:
         """Whether External Sync may write its marker on an external record that is there already."""
         writes = Side.EXTERNAL in self.plan.can_create or any(item.flows_to(Side.EXTERNAL) for item in self.plan.fields)
-        known = self.plan.marker is not None and self.facts[Side.EXTERNAL].marks_existing
-        return writes and known and self.reaches(Side.EXTERNAL)
+        facts = self.facts[Side.EXTERNAL]
+        able = self.plan.marker is not None and facts.marks_existing and OperationKind.UPDATE in facts.kinds
+        return writes and able and self.reaches(Side.EXTERNAL)
 
     @property
     def unmarkable(self) -> bool:

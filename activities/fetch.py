@@ -18,6 +18,7 @@ from activities.engine import Engine, PassContext
 from activities.failures import raise_worst
 from activities.inbox import take_inbox
 from activities.intake import take_in
+from activities.keys import key_again
 from activities.kinship import settle_kin
 from activities.merges import follow_merges
 from activities.reconsider import look_again
@@ -100,7 +101,7 @@ async def _unpark(engine: Engine, context: PassContext) -> None:
     # What this run could not bring over stays parked: nothing else remembers it.
     sides = [side for side in Side if context.reaches(side.other)]
     async with engine.turn(context) as session:
-        await staging.unpark(session, context.scope, parents, sides)
+        await key_again(session, context, await staging.unpark(session, context.scope, parents, sides))
         if context.ref.direction is None:
             await kinship.wake(session, context.scope, parents, utc_now())
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from activities.agreement import in_agreement
 from activities.decided import decider
 from activities.engine import Engine, PassContext
 from activities.intake import revivable
+from activities.keys import keyed_records
 from activities.reading import read_records
 from activities.survivors import as_questions, is_held, survivors
 from core.errors import FieldValidation
-from core.matching import MARKER, Ambiguity, Keyed, MatchOutcome, keyed, match
+from core.matching import MARKER, Ambiguity, Keyed, MatchOutcome, match
 from core.records import Record, Side
 from core.values import is_blank
 from store import conflicts, links, match_keys, staging
@@ -64,12 +66,16 @@ async def find(engine: Engine, context: PassContext, alone: Sequence[StagedRecor
     rest = await _without_tombstones(engine, context, rest)
     findings.mine = {(item.record.side, item.record.id) for item in rest}
     records = [item.record for item in rest]
-    await _gather(engine, context, findings, [keyed(record, context.plan.matching) for record in records])
+    async with engine.db.session() as session:
+        own = await keyed_records(session, context, records)
+    await _gather(engine, context, findings, own)
     if not context.full:
         await _gather(engine, context, findings, await _ask_external(engine, context, records, findings))
     outcome = await _match_living(engine, context, findings)
     lone = await survivors(engine, context, (one for place, one in findings.pool.items() if place not in findings.mine))
     certain, asked = as_questions([pair for pair in outcome.pairs if pair[2] != MARKER], lone)
+    certain, doubted = await in_agreement(engine, context, certain, findings.records)
+    asked += doubted
     rules = context.plan.matching.rules
     for alguna_id, external_id, rule in [*(pair for pair in outcome.pairs if pair[2] == MARKER), *certain]:
         if (Side.ALGUNA, alguna_id) in findings.mine or (Side.EXTERNAL, external_id) in findings.mine:
@@ -175,7 +181,9 @@ async def _named(
                 named[side, record_id] = stored[record_id]
             elif record_id in staged or record is not None:
                 known = staged[record_id].record if record_id in staged else record
-                named[side, record_id] = keyed(known, context.plan.matching) if known else Keyed(side, record_id, {})
+                blank = Keyed(side, record_id, {})
+                async with engine.db.session() as session:
+                    named[side, record_id] = (await keyed_records(session, context, [known]))[0] if known else blank
     return named
 
 
@@ -285,4 +293,5 @@ async def _ask_external(
     fresh = [record for record in found.values() if record.id not in bound]
     for record in fresh:
         findings.records[Side.EXTERNAL, record.id] = record
-    return [keyed(record, context.plan.matching) for record in fresh]
+    async with engine.db.session() as session:
+        return await keyed_records(session, context, fresh)

@@ -12,11 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.engine import PassContext
 from activities.filtering import reunite, strays
 from activities.holding import waits_for
+from activities.keys import keyed_records
 from activities.relating import shows_move
 from core.compare import equal
 from core.enums import OnDelete
-from core.matching import Keyed
-from core.matching import keyed as keyed_of
 from core.merge import adopt
 from core.records import Record, Side
 from core.values import Value
@@ -68,7 +67,7 @@ async def take_in(
     parted = await reunite(session, context, side, [unique[record_id] for record_id in missing], buried)
     confirmed: list[LinkState] = []
     staged: list[tuple[Record, int | None]] = []
-    keyed: list[Keyed] = []
+    unknown: list[Record] = []
     skipped: list[str] = []
     unchanged: list[str] = []
     gone: list[str] = []
@@ -105,11 +104,12 @@ async def take_in(
             continue
         staged.append((record, None))
         if not blocked and not record.deleted:
-            keyed.append(keyed_of(record, context.plan.matching))
+            unknown.append(record)
     await links.save(session, confirmed, at=at)
     if gone:
         intake.closed = await _forget(session, context, side, gone, at)
     await staging.put(session, context.scope, staged, read_at=at)
+    keyed = await keyed_records(session, context, unknown)
     moved = await match_keys.changed(session, context.scope, [record for record in keyed if record.id in known])
     await match_keys.ask_rivals(session, context.scope, side, [record.id for record in moved], at)
     await match_keys.put(session, context.scope, keyed)
@@ -185,6 +185,8 @@ def _is_known_deletion(context: PassContext, side: Side, state: LinkState, recor
         return False
     if state.verdict == Verdict.IGNORED:
         return policy_of(context, side, state) is OnDelete.IGNORE
+    if state.verdict == Verdict.STUCK:
+        return policy_of(context, side, state) is OnDelete.ARCHIVE
     return state.verdict != Verdict.APPROVED
 
 

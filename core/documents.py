@@ -202,11 +202,17 @@ def rounding_amount(
     apart = wanted - made.total
     if abs(apart) <= allowance:
         return apart
-    unit = f" {currency}" if currency else ""
+    unit, wanted = f" {currency}" if currency else "", max(wanted, round_amount(wanted, currency), key=_decimals)
     raise FieldValidation(
         f"the document comes to {wanted:f}{unit} in {source}, but would come to {made.total:f}{unit} in {system} "
         f"(net {made.net:f}, tax {made.tax:f}): {abs(apart):f} apart; check tax rates, taxMap, quantities and prices"
     )
+
+
+def _decimals(amount: Decimal) -> int:
+    """How many decimals an amount is written with."""
+    exponent = amount.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def rounding_line(amount: Decimal, account: str | None, *, item: str | None = None) -> ExternalLine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -72,6 +72,12 @@ def keys_of(record: Record, plan: MatchPlan) -> dict[int, str]:
 def keyed(record: Record, plan: MatchPlan) -> Keyed:
     """Reduce a record to what matching needs."""
     return Keyed(record.side, record.id, keys_of(record, plan), record.marker)
+
+
+def within(record: Keyed, parent: str | None) -> Keyed:
+    """Return the record with keys that are equal only for records of the same parent; without a parent it has none."""
+    keys = {} if parent is None else {rule: f"{parent} {key}" for rule, key in record.keys.items()}
+    return replace(record, keys=keys)
 
 
 def match(unlinked: Sequence[Keyed], rules: int) -> MatchOutcome:

@@ -28,6 +28,8 @@ class Verdict(StrEnum):
     HELD = "held"
     APPROVED = "approved"
     REJECTED = "rejected"
+    STUCK = "stuck"
+    """The other side cannot take it: an error says so."""
 
 
 @dataclass(frozen=True, slots=True)

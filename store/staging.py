@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.enums import Direction
 from core.records import Record, Side
 from core.values import fingerprint
-from store.database import upsert
+from store.database import chunked, upsert
 from store.scope import Scope, table_of
 from store.tables.sync import Chunk, InboxItem, Link, OperationRow, Staged
 
@@ -281,13 +281,16 @@ async def count_parked(session: AsyncSession, scope: Scope) -> int:
     return int((await session.execute(query)).scalar_one())
 
 
-async def unpark(session: AsyncSession, scope: Scope, parents: Scope, sides: Collection[Side] = tuple(Side)) -> None:
-    """Wake the parked records of these sides whose parent is linked by now."""
+async def unpark(
+    session: AsyncSession, scope: Scope, parents: Scope, sides: Collection[Side] = tuple(Side)
+) -> list[int]:
+    """Wake the parked records of these sides whose parent is linked by now; return their row ids."""
+    woken: list[int] = []
     for side in sides:
         column = LINKS.c.alguna_id if side is Side.ALGUNA else LINKS.c.external_id
         whole = LINKS.c.gone.is_distinct_from(side.other.value)
         linked = select(column).where(parents.covers(LINKS), LINKS.c.status == "active", whole)
-        await session.execute(
+        statement = (
             update(STAGED)
             .where(
                 scope.covers(STAGED),
@@ -296,7 +299,19 @@ async def unpark(session: AsyncSession, scope: Scope, parents: Scope, sides: Col
                 STAGED.c.parent_id.in_(linked),
             )
             .values(state="pending", pass_id=None, chunk=None)
+            .returning(STAGED.c.id)
         )
+        woken += (await session.execute(statement)).scalars()
+    return woken
+
+
+async def by_row(session: AsyncSession, scope: Scope, row_ids: Sequence[int]) -> list[StagedRecord]:
+    """Staged records by row id."""
+    found: list[StagedRecord] = []
+    for part in chunked(row_ids):
+        rows = (await session.execute(select(STAGED).where(STAGED.c.id.in_(part)))).all()
+        found += [_staged(scope, row) for row in rows]
+    return found
 
 
 async def ask(

@@ -110,8 +110,8 @@ class AlgunaConnector:
         return await self._money.lookalikes(operations, fields)
 
     def needs_current(self, operation: Operation, age: float) -> bool:
-        """Always for changes, for contacts, which are rows of a list that is replaced as a whole, and for invoices."""
-        if operation.entity is Entity.INVOICES:
+        """Always for changes, for contacts, which are rows of a list that is replaced as a whole, and for money."""
+        if operation.entity in MONEY:
             return True
         if operation.entity is Entity.CONTACTS or operation.kind is not OperationKind.CREATE:
             return True

@@ -20,6 +20,8 @@ from core.values import Value
 LINES, TOTAL = "lineItems", "total"
 ISSUED = frozenset({"issued", "overdue", "paid"})
 VOIDED = frozenset({"void", "canceled"})
+COMING = frozenset({"processing", "scheduled", "pending_approval", "upcoming"})
+"""States of an invoice that is on its way to be issued."""
 _PAID = frozenset({"completed", "succeeded"})
 _LOST = frozenset({"failed", "voided"})
 _TEXTS = {

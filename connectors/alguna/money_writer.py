@@ -18,7 +18,7 @@ from alguna.types.invoice_list_item_response import InvoiceListItemResponse
 from alguna.types.invoice_response import InvoiceResponse
 
 from connectors.alguna.bodies import Refused
-from connectors.alguna.documents import LINES, TOTAL, payment_records
+from connectors.alguna.documents import COMING, LINES, TOTAL, payment_records
 from connectors.alguna.money_reader import Customer, MoneyReader, made_since
 from connectors.alguna.products import Products
 from connectors.http import gather_bounded
@@ -58,7 +58,7 @@ class MoneyWriter:
         self._integration_id = integration_id
 
     async def current(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Current]:
-        """Read the invoices to be changed; for new ones their customer's currency and tax, and products by sku."""
+        """Read the invoices to be changed or paid; for new ones their customer's currency and tax, products by sku."""
         found: dict[int, Current] = {}
         changes = [one for one in operations if one.target_id is not None]
         for entity in (Entity.INVOICES, Entity.PAYMENTS):
@@ -77,12 +77,19 @@ class MoneyWriter:
             if customer is not None:
                 known |= {"currency": customer.currency, "taxRate": as_number(customer.tax_rate)}
             found[one.id] = Current(None, known)
-        return found
+        return found | await self._invoices_to_pay(operations)
+
+    async def _invoices_to_pay(self, operations: Sequence[Operation]) -> dict[int, Current]:
+        pays = [one for one in operations if one.target_id is None and one.entity is Entity.PAYMENTS]
+        ids = sorted({one.parent_id for one in pays if one.parent_id})
+        read = await gather_bounded([partial(self._reader.invoice, one) for one in ids])
+        states = {one.id: {"status": one.status, "version": str(one.updated_at)} for one in read if one}
+        return {one.id: Current(None, states.get(one.parent_id or "")) for one in pays}
 
     def call(self, operation: Operation, current: Current | None) -> tuple[str, str, dict[str, Value]]:
         """Return method, path and body of an operation's request. Raises `Refused`."""
         if operation.entity is Entity.PAYMENTS:
-            return self._payment_call(operation)
+            return self._payment_call(operation, current)
         if operation.kind is OperationKind.CREATE:
             return "POST", "invoices", invoice_body(operation, current.context if current else None)
         path = f"invoices/{quote(operation.target_id or '', safe='')}"
@@ -110,7 +117,7 @@ class MoneyWriter:
             found[one.id] = await alike(one, fields)
         return found
 
-    def _payment_call(self, operation: Operation) -> tuple[str, str, dict[str, Value]]:
+    def _payment_call(self, operation: Operation, current: Current | None) -> tuple[str, str, dict[str, Value]]:
         values = operation.values
         if operation.kind is OperationKind.ARCHIVE:
             raise Refused("Alguna cannot take a payment back: refund or correct it in Alguna", None)
@@ -120,6 +127,10 @@ class MoneyWriter:
             raise Refused(f"{name} of a payment cannot be written to Alguna", name)
         if not operation.parent_id:
             raise Refused("a payment needs its invoice", "invoiceId")
+        state = (current.context or {}).get("status") if current else None
+        if state in COMING:
+            # In a moment it is issued; the key of the next try is another one, because the invoice has changed.
+            raise Refused(f"the invoice is still `{state}` in Alguna", "invoiceId", ErrorType.TRANSIENT)
         amount = _amount(values.get("amount"), "amount")
         if amount <= 0:
             raise Refused(f"a payment of {amount:f} cannot be recorded in Alguna", "amount")
@@ -228,8 +239,9 @@ def _other_total(operation: Operation, invoice: InvoiceResponse) -> RecordFailur
 
 def _line_body(line: AlgunaLine, number: int, known: Mapping[str, Any]) -> dict[str, Value]:
     product = line.product_id
-    if product is None and line.sku is not None:
-        found = known.get("products", {}).get(line.sku) or []
+    # Of a customer that does not exist yet nothing was read (a dry run).
+    if product is None and line.sku is not None and "products" in known:
+        found = known["products"].get(line.sku) or []
         if len(found) != 1:
             how_many = "no product" if not found else f"{len(found)} products"
             raise Refused(f"line {number}: Alguna has {how_many} with the sku `{line.sku}`", LINES)

@@ -23,7 +23,7 @@ from connectors.alguna.records import account_record, contact_record, subscripti
 from connectors.alguna.spec import ALIASES, REPLAY_SECONDS
 from connectors.protocols import Current, WriteRequest, WriteResult, WriteStatus
 from connectors.values import json_text
-from connectors.writing import LOCAL, in_order, local, local_results
+from connectors.writing import LOCAL, in_order, local, local_results, refusal
 from core.errors import Conflict, ErrorType, FieldValidation, NotFound, RecordFailure, SyncError
 from core.records import MONEY, Entity, Operation, OperationKind
 from core.values import fingerprint
@@ -226,9 +226,7 @@ def _contact_result(operation: Operation, customer: CustomerResponse, fields: Co
 
 
 def _refusal(operation: Operation, error: Refused) -> WriteResult:
-    status = WriteStatus.NOT_FOUND if error.type is ErrorType.NOT_FOUND else WriteStatus.REJECTED
-    failure = RecordFailure(error.type, error.message, error.field)
-    return WriteResult(operation.id, status, operation.target_id, failure=failure)
+    return refusal(operation, RecordFailure(error.type, error.message, error.field))
 
 
 def _detail(error: SyncError) -> str:

@@ -119,7 +119,11 @@ class InvoicesByHand:
 
 
 class PaymentsByHand:
-    """Created against an invoice (`invoice_id`, `amount`, `paid_at`); `status` failed or voided opens it again."""
+    """Created against an invoice (`invoice_id`, `amount`, `paid_at`), or several (`allocations`, each with both).
+
+    `status` processing says that the money is on its way, completed that it has come; failed and voided open the
+    invoices again.
+    """
 
     blank: Record = {}
 
@@ -134,15 +138,31 @@ class PaymentsByHand:
         return self._api.payments.get(record_id)
 
     def create(self, values: Record) -> Record:
+        paid_at = read.optional_moment(values.get("paid_at"), "paid_at") or self._api.org.now()
+        if values.get("allocations"):
+            return self._split(read.listing(values["allocations"], "allocations"), paid_at)
         invoice = self._api.invoices.get(read.text(values.get("invoice_id"), "invoice_id"))
         amount = read.decimal(values.get("amount", invoice["amount_remaining"]), "amount")
-        paid_at = read.optional_moment(values.get("paid_at"), "paid_at") or self._api.org.now()
         self._api.invoices.pay(invoice, amount, paid_at)
-        return self._store.payments.find("invoice", invoice["id"])[-1]
+        row = self._store.payments.find("invoice", invoice["id"])[-1]
+        return self._api.payments.save({**row, "status": "processing"}) if values.get("status") == "processing" else row
+
+    def _split(self, parts: list[Record], paid_at: str) -> Record:
+        """One payment that settles several invoices."""
+        made = [self.create({**part, "paid_at": paid_at}) for part in parts]
+        for other in made[1:]:
+            self._store.payments.remove(other["id"])
+        total = sum((Decimal(one["amount"]) for one in made), Decimal(0))
+        allocations = [part for one in made for part in one["allocations"]]
+        amount = read.money(total, made[0]["currency"])
+        whole = {"amount": amount, "amount_received": amount, "allocations": allocations, "invoice_id": None}
+        return self._api.payments.save({**made[0], **whole})
 
     def patch(self, record_id: str, values: Record) -> Record:
         row = {**self.get(record_id), **{key: values[key] for key in _PAYMENT_FIELDS if key in values}}
         status = values.get("status", row["status"])
+        if (row["status"], status) == ("processing", "completed"):
+            return self._api.payments.save({**row, "status": status})
         if status != row["status"]:
             if status not in _DEAD or row["status"] in _DEAD:
                 raise invalid(f"a payment that is {row['status']} cannot become {status}")

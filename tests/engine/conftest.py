@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from connectors import registry
 from runtime.dev_server import start_dev_server
 from sandbox.kit.testing import SandboxThread
+from tests.engine.books import Books, LedgerPasses
 from tests.engine.inproc import Passes, make_passes
+from tests.engine.ledger import Ledger, offering
 from tests.engine.local import Local
 from tests.engine.world import Sandboxes, World, make_world
 from tests.ports import free_port
@@ -88,6 +91,25 @@ async def passes(tmp_path: Path, boxes: Sandboxes) -> AsyncIterator[Passes]:
     made = await make_passes(tmp_path, boxes, chunk_size=1)
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def books(
+    tmp_path: Path, running: Callable[[str], SandboxThread], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Books]:
+    """Alguna and a small accounting system, connected and configured for invoices and payments."""
+    ledger, alguna = Ledger(), running("alguna")
+    monkeypatch.setitem(registry._SPECS, "ledger", offering(ledger))
+    boxes = Sandboxes("ledger", alguna, alguna)
+    await boxes.control("alguna", "POST", "reset", {})
+    await boxes.control("alguna", "POST", "limits", {"enabled": False})
+    made = await make_passes(tmp_path, boxes, kind=LedgerPasses, chunk_size=2)
+    assert isinstance(made, LedgerPasses)
+    books = Books(made, ledger)
+    await books.configure()
+    yield books
+    await made.close()
+    await boxes.http.aclose()
 
 
 @pytest.fixture
