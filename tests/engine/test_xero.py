@@ -253,7 +253,7 @@ async def test_a_total_that_xero_would_not_make_is_refused_with_both(books: Xero
     await books.sync()
     (error,) = await books.errors()
     assert (error.type, error.field) == ("field_validation", "Total")
-    assert "120 GBP in Alguna" in error.message
+    assert "120.00 GBP in Alguna" in error.message
     assert "119.00 GBP in Xero" in error.message
     assert await books.invoices() == []
 
