@@ -33,6 +33,7 @@ class QuickBooksEvents:
     """See `connectors.events.EventReceiver`. The secret is the app's verifier token."""
 
     token_in_path = False
+    tells_of = frozenset(_ENTITIES.values())
 
     def account_ids(self, delivery: Delivery) -> Sequence[str]:
         """The companies that the events are of."""

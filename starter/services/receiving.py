@@ -59,24 +59,31 @@ async def _from_alguna(backend: Backend, delivery: Delivery) -> Answer:
 
 
 async def _from_provider(backend: Backend, wanted: Sequence[Integration], delivery: Delivery) -> Answer:
+    """Take a delivery for every integration that it speaks of and whose own secret it is signed with.
+
+    An app's key signs for all accounts that allowed the app, also for those that nobody syncs here (any more): a vendor
+    whose deliveries of these are refused would end the subscription.
+    """
     receiver = provider_spec(wanted[0].provider).receiver()
     accounts = _trust(lambda: receiver.account_ids(delivery))
-    named = [row for row in wanted if row.account_id in accounts]
-    if accounts and (named or receiver.token_in_path):
-        wanted = named
-    # An app's key signs for all accounts that are connected to the app, also for those that nobody syncs here: a vendor
-    # whose deliveries of these are refused would end the subscription.
     checked: list[tuple[Integration, str]] = []
+    refused = "no integration here takes this delivery"
     for row in wanted:
         secret = await backend.connections.webhook_secret(row.id)
-        if secret is not None:
-            _trust(lambda row=row, secret=secret: receiver.check(delivery, secret, row.account_id, utc_now()))
+        if secret is None:
+            continue
+        try:
+            receiver.check(delivery, secret, row.account_id, utc_now())
+        except BadSignatureError as error:
+            refused = f"the delivery is not trusted: {error}"
+        else:
             checked.append((row, secret))
     if not checked:
-        raise NotTrusted("no integration here takes this delivery")
+        raise NotTrusted(refused)
     for row, _ in checked:
-        found = _trust(lambda row=row: receiver.events(delivery, row.account_id))
-        await _take(backend, row.id, [row], Side.EXTERNAL, found)
+        if not accounts or row.account_id in accounts:
+            found = _trust(lambda row=row: receiver.events(delivery, row.account_id))
+            await _take(backend, row.id, [row], Side.EXTERNAL, found)
     return receiver.answer(delivery, checked[0][1])
 
 
