@@ -10,6 +10,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.cli.test_dev import Dev, dev, until
@@ -63,3 +64,24 @@ def test_the_walkthrough_works_as_it_is_written(dev: Dev, tmp_path: Path) -> Non
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     assert done.stdout.splitlines()[-2:] == ["0", "warning"], done.stdout[-500:]
     assert {event["type"] for event in got} >= {"sync.completed", "sync.conflict", "sync.error"}
+    the_example_is_the_same_in_a_file(dev, api, given["KEY"])
+
+
+def the_example_is_the_same_in_a_file(dev: Dev, api: str, key: str) -> None:
+    """`examples/salesforce.yaml` connects and configures an org from nothing, with credentials of the environment."""
+    with httpx.Client(trust_env=False, timeout=30) as client:
+        gone = client.delete(f"{api}/integrations/salesforce", headers={"Authorization": f"Bearer {key}"})
+        assert gone.status_code == 204, gone.text
+        granted = client.get(f"http://127.0.0.1:{dev.sandboxes + 1}/_sandbox/credentials").json()
+    variables = ("instanceUrl", "tokenUrl", "clientId", "clientSecret", "refreshToken")
+    snake = {name: re.sub("([A-Z])", r"_\1", name).upper() for name in variables}
+    dev.env |= {f"SALESFORCE_{snake[name]}": granted[name] for name in variables}
+    example = str(ROOT / "examples" / "salesforce.yaml")
+    applied = dev.run("config", "apply", "-f", example)
+    assert applied.returncode == 0, applied.stderr
+    assert "change(s) applied" in applied.stdout
+    assert "no change" in dev.run("config", "plan", "-f", example).stdout
+    (dev.folder / "exported.yaml").write_text(dev.run("config", "export").stdout)
+    assert "no change" in dev.run("config", "plan", "-f", "exported.yaml").stdout, "what is exported is what is stored"
+    status = json.loads(dev.run("status", "int_salesforce", "--json").stdout)[0]
+    assert status["connection"] == {"alguna": "connected", "external": "connected"}
