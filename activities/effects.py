@@ -209,6 +209,11 @@ async def _restage(session: AsyncSession, context: PassContext, effects: Effects
         records = [record for record in effects.restage if record.side is side]
         bound = await links.active(session, context.scope, side, [record.id for record in records])
         restaged += [(record, bound[record.id].id if record.id in bound else None) for record in records]
+        # A pass that died may have staged the partner before there was a link; without it, it would be made again.
+        partners = {link.id_on(side.other): link.id for link in bound.values()}
+        waiting = await staging.find(session, context.scope, side.other, sorted(partners))
+        lone = {item.row_id: partners[record_id] for record_id, item in waiting.items() if item.link_id is None}
+        await staging.link(session, lone)
     await staging.put(session, context.scope, restaged, read_at=utc_now())
     await staging.release(session, [link_id for _, link_id in restaged if link_id is not None])
 
