@@ -48,7 +48,6 @@ class Change:
 class _Sequences:
     txn: int = _FIRST_TXN
     name: int = _FIRST_NAME
-    other: int = 1
     document: int = 1001
 
 
@@ -191,7 +190,9 @@ class Books:
         row.updated = self.clock.stamp()
 
     def _new_id(self, kind: Kind) -> str:
-        which = "name" if kind.name in _PEOPLE else "other" if kind.name_list else "txn"
+        if kind.name_list and kind.name not in _PEOPLE:
+            return str(max((int(one) for one in self.tables[kind.name] if one.isdecimal()), default=0) + 1)
+        which = "name" if kind.name in _PEOPLE else "txn"
         number: int = getattr(self._next, which)
         setattr(self._next, which, number + 1)
         return str(number)
