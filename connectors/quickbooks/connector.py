@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from connectors.external import ExternalConnector
-from connectors.protocols import ConnectorContext, Current, EntityFacts, WriteRequest, WriteResult
+from connectors.protocols import ConnectorContext, Current, EntityFacts, Need, WriteRequest, WriteResult
 from connectors.quickbooks import writer
 from connectors.quickbooks.client import QuickBooksClient
 from connectors.quickbooks.company import Books
 from connectors.quickbooks.customers import CustomerWriter
-from connectors.quickbooks.reader import QuickBooksReader, Rows
+from connectors.quickbooks.invoices import InvoiceWriter
+from connectors.quickbooks.options import needs_of
+from connectors.quickbooks.payments import PaymentWriter
+from connectors.quickbooks.readers import QuickBooksReader
 from connectors.quickbooks.records import stored_form
+from connectors.quickbooks.rows import Rows
 from connectors.quickbooks.schema import schema_of
 from connectors.quickbooks.spec import facts_of
 from core.records import Entity, Operation, OperationKind, Record
@@ -25,9 +29,12 @@ class QuickBooksConnector(ExternalConnector):
     def __init__(self, context: ConnectorContext) -> None:
         """Take the connection and its services; nothing is called yet."""
         self._client = QuickBooksClient(context)
-        self._books = Books(self._client)
-        self._reader = QuickBooksReader(Rows(self._client))
-        self._writers = {one.entity: one for one in (CustomerWriter(),)}
+        rows = Rows(self._client)
+        self._books = Books(self._client, rows)
+        self._reader = QuickBooksReader(rows, self._books, context.notebook)
+        self._writers: dict[Entity, writer.ObjectWriter] = {
+            one.entity: one for one in (CustomerWriter(), InvoiceWriter(), PaymentWriter())
+        }
         super().__init__(self._client, self._reader)
 
     def facts(self, entity: Entity) -> EntityFacts:
@@ -47,6 +54,10 @@ class QuickBooksConnector(ExternalConnector):
         """Return the company's home currency."""
         return (await self._books.preferences()).home_currency
 
+    async def needs(self, entity: Entity, given: Mapping[str, Value], creates: bool) -> Sequence[Need]:
+        """Return what an entity lacks, or has wrong, in its options."""
+        return await needs_of(self._books, entity, given, creates=creates)
+
     def normalise(self, entity: Entity, values: Mapping[str, Value]) -> dict[str, Value]:
         """Return values as QuickBooks will keep them."""
         return stored_form(entity, values)
@@ -56,8 +67,11 @@ class QuickBooksConnector(ExternalConnector):
         return await self._reader.created(operations, fields) if operations else {}
 
     def needs_current(self, operation: Operation, age: float) -> bool:
-        """Every write to a record names the version that it is meant for, which is read with the values."""
-        return operation.kind is not OperationKind.CREATE
+        """Every write to a record names the version that it is meant for, which is read with the values.
+
+        A new invoice depends on the company's settings, a new payment on its invoice.
+        """
+        return operation.kind is not OperationKind.CREATE or operation.entity is not Entity.ACCOUNTS
 
     async def current(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Current]:
         """Read the records that are about to be written, with their versions."""

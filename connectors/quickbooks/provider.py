@@ -6,7 +6,7 @@ from connectors.offering import OUT, Offering, mapped, same
 from connectors.quickbooks.connector import QuickBooksConnector
 from connectors.quickbooks.consent import QuickBooksConsent
 from connectors.quickbooks.events import QuickBooksEvents
-from connectors.quickbooks.spec import CURRENCY, FACTS, LIMITS, NAME
+from connectors.quickbooks.spec import AMOUNT, CURRENCY, FACTS, LIMITS, LINES, NAME, NOTE, NUMBER, TOTAL
 from core.records import Entity
 
 _TEMPLATES: dict[Entity, list[dict[str, object]]] = {
@@ -23,9 +23,23 @@ _TEMPLATES: dict[Entity, list[dict[str, object]]] = {
         mapped("billingAddress.postalCode", "BillAddr.PostalCode", OUT),
         mapped("billingAddress.country", "BillAddr.Country", OUT),
     ],
+    Entity.INVOICES: [
+        mapped("lineItems", LINES, transform="invoice_lines", writeOnce=True),
+        mapped("total", TOTAL, writeOnce=True, required=True),
+        mapped("externalReference", NUMBER, OUT, writeOnce=True),
+        mapped("issueDate", "TxnDate", writeOnce=True),
+        mapped("currency", CURRENCY, writeOnce=True),
+        mapped("dueDate", "DueDate", OUT, writeOnce=True),
+        mapped("description", NOTE),
+    ],
+    Entity.PAYMENTS: [
+        mapped("amount", AMOUNT, writeOnce=True, required=True),
+        mapped("paidAt", "TxnDate", writeOnce=True, required=True),
+    ],
 }
 _RULES: dict[Entity, list[dict[str, object]]] = {
     Entity.ACCOUNTS: [same("name", NAME, "name")],
+    Entity.INVOICES: [same("externalReference", NUMBER, "none")],
 }
 
 QUICKBOOKS = Offering(

@@ -5,7 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from connectors.quickbooks.spec import CURRENCY, NAME, facts_of
+from connectors.quickbooks.spec import (
+    AMOUNT,
+    CURRENCY,
+    CUSTOMER,
+    DEPOSIT,
+    LINES,
+    LINKED,
+    NAME,
+    NOTE,
+    NUMBER,
+    NUMBER_CHARACTERS,
+    REFERENCE,
+    TOTAL,
+    facts_of,
+)
 from core.records import Entity, Side
 from core.schema import EntitySchema, FieldSchema
 
@@ -20,7 +34,10 @@ _ADDRESSES = ("BillAddr", "ShipAddr")
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # Structures of which an update sends all parts or none.
 GROUPS = frozenset(
-    {"PrimaryEmailAddr", "PrimaryPhone", "AlternatePhone", "Mobile", "Fax", "WebAddr", "BillAddr", "ShipAddr"}
+    {
+        *("PrimaryEmailAddr", "PrimaryPhone", "AlternatePhone", "Mobile", "Fax", "WebAddr", "BillAddr", "ShipAddr"),
+        *("CustomerMemo", "BillEmail"),
+    }
 )
 # Names may not have a colon, a tab or a line break (sheet 2).
 NAME_FIELDS = frozenset({NAME, "Title", "GivenName", "MiddleName", "FamilyName", "Suffix", "PrintOnCheckName"})
@@ -75,6 +92,35 @@ FIELDS: dict[Entity, dict[str, FieldSchema]] = {
         *_read_only("currency", "Balance"),
         *_read_only("text", "FullyQualifiedName"),
         *_read_only("id", "ParentRef.value"),
+    ),
+    # What makes up an issued invoice is set once; its memo and the like can change.
+    Entity.INVOICES: _named(
+        *_system(),
+        FieldSchema(CUSTOMER, "Customer", "id", required=True, create_only=True),
+        FieldSchema(LINES, "Lines", "list", required=True, create_only=True),
+        FieldSchema(TOTAL, "Total", "currency", required=True, create_only=True),
+        *_texts([NUMBER], NUMBER_CHARACTERS, once=True),
+        *_texts([CURRENCY], 3, once=True),
+        FieldSchema("TxnDate", "Date", "date", create_only=True),
+        FieldSchema("DueDate", "Due date", "date"),
+        *_texts([NOTE], 4_000),
+        *_texts(["CustomerMemo.value"], 1_000),
+        *_texts(["BillEmail.Address"], 100),
+        *_texts(["SalesTermRef.value", "DepartmentRef.value", "ClassRef.value"], 20, once=True),
+        *_read_only("currency", "Balance", "HomeTotalAmt", "TxnTaxDetail.TotalTax"),
+        *_read_only("text", "EmailStatus", "CustomerRef.name"),
+    ),
+    # One record is what a payment settles of one invoice. Its reference is how ours are known again.
+    Entity.PAYMENTS: _named(
+        *_system(),
+        FieldSchema(LINKED, "Invoice", "id", required=True, create_only=True),
+        FieldSchema(AMOUNT, "Amount", "currency", required=True, create_only=True),
+        FieldSchema("TxnDate", "Date", "date", create_only=True),
+        *_texts([NOTE], 4_000, once=True),
+        *_texts([DEPOSIT, "PaymentMethodRef.value"], 20, once=True),
+        *_read_only("text", REFERENCE, CURRENCY, "CustomerRef.name"),
+        *_read_only("id", CUSTOMER),
+        *_read_only("currency", TOTAL, "UnappliedAmt"),
     ),
 }
 

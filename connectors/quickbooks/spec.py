@@ -70,6 +70,8 @@ def _facts(object_name: str, parent: str | None, *kinds: OperationKind, **more: 
 
 FACTS: dict[Entity, EntityFacts] = {
     Entity.ACCOUNTS: _facts("Customer", None, _CREATE, _UPDATE, _ARCHIVE),
+    Entity.INVOICES: _facts("Invoice", CUSTOMER, _CREATE, _UPDATE, _ARCHIVE),
+    Entity.PAYMENTS: _facts("Payment", LINKED, _CREATE, _ARCHIVE, paymentAccount=DEPOSIT),
 }
 # What queries may filter by (sheet 2), by field; an address is asked for by its structure.
 SEARCHED: dict[Entity, dict[str, str]] = {
@@ -78,6 +80,8 @@ SEARCHED: dict[Entity, dict[str, str]] = {
         "PrintOnCheckName": "PrintOnCheckName",
         "PrimaryEmailAddr.Address": "PrimaryEmailAddr",
     },
+    Entity.INVOICES: {"Id": "Id", NUMBER: NUMBER},
+    Entity.PAYMENTS: {"Id": "Id", REFERENCE: REFERENCE},
 }
 
 
