@@ -48,7 +48,8 @@ class Callback:
             self._server = socketserver.TCPServer(("127.0.0.1", port), Handler)
         except OSError as error:
             raise CommandError(f"cannot listen on 127.0.0.1:{port}: {error.strerror}; try --callback-port") from error
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/callback"
+        # By this name, because some vendors (Xero) take no address of a machine in a redirect.
+        self.url = f"http://localhost:{self._server.server_address[1]}/callback"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self) -> Self:

@@ -59,5 +59,6 @@ PROVIDERS = [
         reads={"path": "/suiteql$"},
         writes={"path": "/record/v1/customer(/\\d+)?$"},
     ),
+    System("xero", "ContactID", ("Name",), writes={"method": "PUT|POST", "path": "^/api.xro/"}),
 ]
 BY_NAME = {one.provider: one for one in PROVIDERS}

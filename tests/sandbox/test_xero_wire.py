@@ -170,6 +170,8 @@ def test_the_consent_page_names_the_organisations_and_gives_a_code(organisation:
     assert organisation.api("GET", "/Contacts", token=tokens["access_token"]).status_code == 200
     assert organisation.api("GET", "/Invoices", token=tokens["access_token"]).status_code == 401
     assert organisation.control.post("/connect/token", data=form, auth=basic).json() == {"error": "invalid_grant"}
+    by_address = {**query, "redirect_uri": "http://127.0.0.1/back"}
+    assert organisation.control.get("/identity/connect/authorize", params=by_address).status_code == 400
     broad = {**query, "scope": "accounting.transactions"}
     refused = organisation.control.get("/identity/connect/authorize", params=broad, follow_redirects=False)
     assert httpx.URL(refused.headers["location"]).params["error"] == "invalid_scope"
