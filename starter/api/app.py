@@ -14,6 +14,7 @@ from starter.api.idempotency import Idempotency
 from starter.api.limits import BodyLimit
 from starter.api.needs import BEARER, REFUSALS
 from starter.api.routes import (
+    codec,
     configuration,
     inbox,
     integrations,
@@ -30,7 +31,7 @@ from starter.api.routes import (
 from starter.api.tracing import Tracing
 from starter.services.backend import Backend
 
-_MODULES = (integrations, configuration, previews, schedules, syncs, inbox, links, keys, oauth, webhooks)
+_MODULES = (integrations, configuration, previews, schedules, syncs, inbox, links, keys, oauth, webhooks, codec)
 ROUTERS = tuple(module.router for module in _MODULES)
 """The routes that need a key, one router per resource."""
 

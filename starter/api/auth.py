@@ -14,7 +14,7 @@ from starter.api import answers
 
 _OPEN = re.compile(r"/|/healthz|/readyz|/docs|/docs/assets/[a-z.-]+|/openapi\.json|/webhooks/.+|/oauth/[^/]+/callback")
 _ADMIN_READS = re.compile(r"/keys")
-_READS = re.compile(r"/integrations/[^/]+/(sync-config/)?[^/]+/preview")
+_READS = re.compile(r"/codec/decode|/integrations/[^/]+/(sync-config/)?[^/]+/preview")
 _OPERATES = re.compile(
     r"/webhook-endpoints/[^/]+/deliveries/[^/]+/redeliver"
     r"|/integrations/[^/]+/(sync|schedule/[a-z]+|pause|resume|links/.+|sync-history/[^/]+/cancel"
