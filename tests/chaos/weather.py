@@ -160,8 +160,7 @@ async def odd_records(trial: Trial, side: Side) -> list[str]:
     system = ALGUNA if side is Side.ALGUNA else trial.system
     made = []
     for name in ODD_NAMES:
-        body = {**system.renaming(name), **({"currency": "EUR"} if side is Side.ALGUNA else {})}
-        reply = await trial.world.boxes.http.post(_place(trial, side), json=body)
+        reply = await trial.world.boxes.http.post(_place(trial, side), json=system.making(name))
         if reply.is_success:
             made.append(str(reply.json()[system.id]))
     assert len(made) > len(ODD_NAMES) / 2

@@ -43,7 +43,7 @@ class Trial:
     async def begin(self, records: int, **config: Any) -> None:
         """Let people make records, and configure the sync."""
         await self.grow(records)
-        await self.world.configure("accounts", entityOptions={"accounts": {"defaultCurrency": "EUR"}}, **config)
+        await self.world.configure("accounts", entityOptions={"accounts": self.system.options}, **config)
 
     async def grow(self, records: int) -> None:
         """Let people make so many records more, on each side where they make any."""

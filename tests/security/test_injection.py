@@ -34,16 +34,17 @@ async def test_i3_a_hostile_name_finds_itself_alone(system: System) -> None:
     async with running_sandbox(system.provider) as url:
         control = Control(url, uuid4().hex[:12])
         try:
-            await control.create(Entity.ACCOUNTS, system.renaming("Somebody Else Ltd"))
+            await control.create(Entity.ACCOUNTS, system.making("Somebody Else Ltd"))
             made = {}
-            for name in HOSTILE:
-                made[name] = system.id_of(await control.create(Entity.ACCOUNTS, system.renaming(name)))
+            taken = [name for name in HOSTILE if not set(name) & set(system.refused)]
+            for name in taken:
+                made[name] = system.id_of(await control.create(Entity.ACCOUNTS, system.making(name)))
             connector = (await control.services()).connect(system.provider)
             field = system.name[-1]
             for name, record_id in made.items():
                 found = await connector.look_up(Entity.ACCOUNTS, field, [name], [field])
                 assert {record.id for record in found} <= {record_id}, name
-            found = await connector.look_up(Entity.ACCOUNTS, field, HOSTILE, [field])
+            found = await connector.look_up(Entity.ACCOUNTS, field, taken, [field])
             assert {record.id for record in found} <= set(made.values())
             await connector.close()
         finally:

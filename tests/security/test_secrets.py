@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.crash.systems import PROVIDERS, System
+from tests.crash.systems import BY_NAME, PROVIDERS, System
 from tests.engine.conftest import temporal_address
 from tests.engine.processes import start_api
 from tests.engine.world import INTEGRATION, Sandboxes, World, make_world
@@ -139,7 +139,7 @@ async def told(operator: Operator) -> dict[str, str]:
 async def test_i8_planted_secrets_are_found_nowhere(operator: Operator) -> None:
     world = operator.world
     provider = world.boxes.provider
-    await world.configure("accounts", entityOptions={"accounts": {"defaultCurrency": "EUR"}})
+    await world.configure("accounts", entityOptions={"accounts": BY_NAME[provider].options})
     planted = {KEY, WRONG, CODE, *world.settings.keys()}
     for connection in ("alguna", INTEGRATION):
         planted |= set(secrets_in((await world.services.connections.load(connection)).values))
