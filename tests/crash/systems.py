@@ -59,7 +59,14 @@ PROVIDERS = [
         reads={"path": "^/crm/(?!.*/batch/(create|update|archive)$)"},
         writes={"path": "/batch/(create|update)$"},
     ),
-    System("quickbooks", "Id", ("DisplayName",), refused=":\t\n"),
+    System(
+        "quickbooks",
+        "Id",
+        ("DisplayName",),
+        reads={"path": "/(query|cdc)$"},
+        writes={"method": "POST", "path": "/(batch|customer)$"},
+        refused=":\t\n",
+    ),
     System(
         "netsuite",
         "id",
