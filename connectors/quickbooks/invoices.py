@@ -33,7 +33,7 @@ from core.errors import ErrorType, FieldValidation, RecordFailure
 from core.records import Entity, Operation, OperationKind
 
 _PLACES = 2
-_HALF_CENT, _CENT = Decimal("0.005"), Decimal("0.01")
+_HALF_CENT = Decimal("0.005")
 _OWN = frozenset({LINES, TOTAL, NUMBER, NOTE, CURRENCY})
 _UNTAXED = "NON"
 
@@ -145,15 +145,20 @@ def _made(lines: Sequence[ExternalLine], codes: Sequence[str], terms: Terms) -> 
 
 
 def _apart(operation: Operation, lines: Sequence[ExternalLine], made: Totals) -> Decimal:
-    """How far the expected total is from it, as far as rounding explains that: half a cent for each line with tax."""
+    """How far the expected total is from it, as far as rounding explains that: half a cent for each line with tax.
+
+    A total with more decimals than QuickBooks keeps (Kuwaiti dinars) can be no total there.
+    """
     taxed = sum(line.tax_code is not None for line in lines)
+    expected = as_number(operation.values.get(TOTAL))
+    exact = expected is None or expected == round_document(expected, None, places=_PLACES)
     currency = operation.values.get(CURRENCY)
     try:
         return rounding_amount(
             operation.values.get(TOTAL),
             made,
             currency=str(currency) if currency else None,
-            allowance=round_document(max(_CENT, _HALF_CENT * (taxed + 1)), None, places=_PLACES),
+            allowance=_HALF_CENT * (taxed + 1) if taxed and exact else Decimal(0),
             system=VENDOR,
         )
     except FieldValidation as error:
@@ -193,8 +198,6 @@ def _taxed_as_a_whole(
             LINES: rows,
             "TxnTaxDetail": {"TxnTaxCodeRef": {"value": codes[0]}, "TotalTax": made.tax + apart},
         }
-    if apart:
-        rows.append(_row(rounding_line(apart, None, item=lines[0].item), _UNTAXED))
     return {LINES: rows}
 
 
@@ -204,10 +207,10 @@ def _taxed_by_line(lines: Sequence[ExternalLine], apart: Decimal, terms: Terms) 
     rows = [_row(line, line.tax_code) for line in lines]
     if apart:
         free = next((code for code, rates in terms.rates.items() if rates and not any(rates)), None)
-        if free is None and not untaxed:
+        if free is None:
             message = f"{VENDOR} has no tax code of 0 % for the rounding difference of {apart:f}"
             raise FieldValidation(message, vendor_code=TOTAL)
-        rows.append(_row(rounding_line(apart, None, item=lines[0].item), None if untaxed else free))
+        rows.append(_row(rounding_line(apart, None, item=lines[0].item), free))
     return {LINES: rows, "GlobalTaxCalculation": "NotApplicable" if untaxed else "TaxExcluded"}
 
 

@@ -141,7 +141,10 @@ async def test_i4_an_invoice_written_in_quickbooks_is_issued_in_alguna(company: 
     [(alguna_id, record_id)] = (await links(company, Entity.INVOICES)).items()
     row = (await alguna(company, "invoices"))[alguna_id]
     assert (record_id, row["total"], row["description"]) == (made["Id"], "99.99", "By hand")
-    assert row["status"] in ("issued", "overdue", "processing")
+    await issued(company)
+    await company.sync()
+    number = (await alguna(company, "invoices"))[alguna_id]["external_reference"]
+    assert (await company.one(Invoice, record_id)).DocNumber == number, "it had none, and gets Alguna's"
     await company.quiet()
     await company.edit("invoices", record_id, PrivateNote="Changed")
     await company.sync()
