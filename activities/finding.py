@@ -19,7 +19,7 @@ from activities.reading import read_records
 from activities.survivors import as_questions, is_held, survivors
 from core.errors import FieldValidation
 from core.matching import MARKER, Ambiguity, Keyed, MatchOutcome, match
-from core.records import Record, Side
+from core.records import Entity, Record, Side
 from core.values import is_blank
 from store import conflicts, links, match_keys, staging
 from store.links import LinkState
@@ -273,6 +273,9 @@ async def _ask_external(
     """Look up external records that could be the partners of these Alguna records, and are not known yet."""
     ours = [record for record in records if record.side is Side.ALGUNA]
     if not ours or not context.may_create(Side.EXTERNAL) or not context.reaches(Side.EXTERNAL):
+        return []
+    if context.ref.entity is Entity.PAYMENTS:
+        # An amount says nothing outside of its invoice.
         return []
     connector, found = context.connectors[Side.EXTERNAL], dict[str, Record]()
     for rule in context.plan.matching.rules:

@@ -26,8 +26,9 @@ from activities.vanished import judged, look_after
 from connectors.protocols import Connector, Current, WriteRequest, WriteResult, WriteStatus
 from core import failpoints
 from core.compare import equal
+from core.documents import split_allocation
 from core.errors import AuthExpired, ErrorType, RateLimit, RecordFailure, SyncError, Transient
-from core.records import Operation, OperationKind, Side
+from core.records import Entity, Operation, OperationKind, Side
 from store import conflicts, passes, staging, writes
 from store.types import utc_now
 from store.writes import OpenOperation, Outgoing
@@ -87,8 +88,8 @@ async def _write_side(engine: Engine, context: PassContext, chunk: ChunkRef, epo
 
 
 def _batches(waiting: Sequence[OpenOperation], size: int) -> list[list[OpenOperation]]:
-    """Cut operations into batches of one kind. Those that share a parent resource stay together."""
-    ordered = sorted(waiting, key=lambda item: (item.operation.kind, item.operation.parent_id or "", item.operation.id))
+    """Cut operations into batches of one kind. Those that share a parent resource, or a payment, stay together."""
+    ordered = sorted(waiting, key=lambda item: (item.operation.kind, _family(item, size), item.operation.id))
     batches: list[list[OpenOperation]] = []
     for item in ordered:
         last = batches[-1] if batches else None
@@ -100,6 +101,14 @@ def _batches(waiting: Sequence[OpenOperation], size: int) -> list[list[OpenOpera
         else:
             batches.append([item])
     return batches
+
+
+def _family(item: OpenOperation, size: int) -> str:
+    """What keeps operations together: the parent, or, where several go into one request, their payment."""
+    operation = item.operation
+    if operation.entity is Entity.PAYMENTS and size > 1:
+        return split_allocation(operation.source_id)[0]
+    return operation.parent_id or ""
 
 
 async def _write_batch(

@@ -29,7 +29,8 @@ def same(alguna: str, external: str, normalize: str) -> dict[str, object]:
 class Offering:
     """What a connector package offers to the registry.
 
-    `rules` are the default match rules besides the one by marker, which comes first wherever an entity has a marker.
+    `rules` are the default match rules besides the one by marker, which comes first wherever an entity has a marker,
+    and that of payments by their amount.
     """
 
     provider: str
@@ -65,8 +66,17 @@ class Offering:
 
     def match_rules(self) -> Template:
         """Return the default match rules per entity, in order."""
-        return {entity: [*self._by_marker(entity), *self.rules.get(entity, [])] for entity in self.facts}
+        return {
+            entity: [*self._by_marker(entity), *self.rules.get(entity, []), *self._by_amount(entity)]
+            for entity in self.facts
+        }
 
     def _by_marker(self, entity: Entity) -> list[dict[str, object]]:
         marker = self.facts[entity].marker
         return [{"type": "external_id", "algunaField": "id", "externalField": marker}] if marker else []
+
+    def _by_amount(self, entity: Entity) -> list[dict[str, object]]:
+        """Payments that are on both sides already: of one amount, on one invoice (the engine sees to that)."""
+        mappings = self.mappings.get(entity, []) if entity is Entity.PAYMENTS else []
+        amounts = [str(one["externalField"]) for one in mappings if one["algunaField"] == "amount"]
+        return [same("amount", name, "none") for name in amounts]

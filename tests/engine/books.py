@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from activities.contracts import Mode
 from core.records import Entity, Side
 from store import staging
 from store.connections import ALGUNA
@@ -51,6 +52,13 @@ class Books:
         async with self.passes.services.db.transaction() as session:
             await staging.ask(session, self.passes.scope(entity), [(side, error.source_id)], "retry", utc_now())
         await self.passes.run_pass(entity)
+
+    async def told(self, payment_id: str) -> None:
+        """An event of Alguna names a payment, and nothing else is read."""
+        async with self.passes.services.db.transaction() as session:
+            asked = [(Side.ALGUNA, payment_id)]
+            await staging.ask(session, self.passes.scope(Entity.PAYMENTS), asked, staging.HINT, utc_now())
+        await self.passes.run_pass(Entity.PAYMENTS, Mode.INBOX)
 
     async def quiet(self) -> None:
         """The next sync writes nothing to either side (I4, I5)."""

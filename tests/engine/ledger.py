@@ -328,7 +328,6 @@ def offering(ledger: Ledger) -> Offering:
     rules = {
         Entity.ACCOUNTS: [same("name", "name", "name")],
         Entity.INVOICES: [same("externalReference", "number", "none")],
-        Entity.PAYMENTS: [same("amount", "amount", "none")],
     }
     events: Any = NoEvents
     return Offering("ledger", FACTS, {}, frozenset(), make, events, None, TEMPLATES, rules)
