@@ -33,13 +33,17 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One vendor. `headers` are what a call carries beside the token; `reads` finds the POST calls that only read."""
+    """One vendor. `headers` are what a call carries beside the token; `reads` finds the POST calls that only read.
+
+    `bills` is the sample company whose invoice and payment it brings to Alguna, which knows that company and its tax.
+    """
 
     provider: str
     title: str
     kinds: tuple[Kind, ...]
     reads: re.Pattern[str]
     headers: Callable[[Row], dict[str, str]] = lambda _granted: {}
+    bills: int | None = None
 
     @property
     def integration(self) -> str:
