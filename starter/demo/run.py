@@ -150,10 +150,12 @@ def _world(stack: Stack, supervisor: Supervisor, closing: ExitStack) -> World:
 
 
 def _introduce(stack: Stack) -> None:
-    others_named = " and ".join(one.title for one in SYSTEMS)
-    say(f"External Sync: the guided scenario, on local sandboxes of Alguna, Salesforce, {others_named}.")
+    titles = ["Alguna", "Salesforce", *(one.title for one in SYSTEMS)]
+    named = f"{', '.join(titles[:-1])} and {titles[-1]}"
+    say(f"External Sync: the guided scenario, on local sandboxes of {named}.")
     say("Every result is read from the systems' own APIs, not from the service's store.")
     say("The sandboxes keep the vendors' rate limits, at scale 10 (ten times the published ones).")
+    say("HubSpot's search index shows writes at once.")
     say(f"A silent worker is taken for dead after {LOCAL_HEARTBEAT_SECONDS} s here (30 s otherwise).")
     say(f"Logs: {stack.log_dir}\n")
 

@@ -102,4 +102,18 @@ SYSTEMS = (
         ),
         reads=re.compile(r"/oauth/|/search$|/batch/read$"),
     ),
+    System(
+        provider="quickbooks",
+        title="QuickBooks",
+        kinds=(
+            Kind(
+                "accounts",
+                "/v3/company/{realmId}/customer/{id}",
+                "Customer.DisplayName",
+                "name",
+                edit=lambda value: {"DisplayName": value},
+            ),
+        ),
+        reads=re.compile(r"/oauth2/|/query$"),
+    ),
 )
