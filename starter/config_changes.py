@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.registry import PROVIDERS, provider_spec
-from core.config import FieldMapping, IntegrationConfig, Matching, SyncConfig
+from core.config import EntityOptions, FieldMapping, IntegrationConfig, Matching, SyncConfig, given_options
 from core.problems import did_you_mean
 from core.records import Entity
 from core.validate import check_config
@@ -175,6 +175,10 @@ def _wanted(entry: IntegrationEntry, stored: IntegrationConfig | None) -> JsonOb
     for part, entities in (_dumped(stored) if stored else {}).items():
         if part in ("mappings", "matching", "fieldResolution"):
             whole[part] = {**entities, **whole[part]}
+    for entity, options in (stored.entity_options if stored else {}).items():
+        # The service may have found them by itself, where a provider leaves no choice.
+        own = whole["config"]["entityOptions"].setdefault(entity.value, _json(EntityOptions()))
+        own |= {name: value for name, value in given_options(options).items() if own.get(name) is None}
     return whole
 
 

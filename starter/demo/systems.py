@@ -91,6 +91,19 @@ def _hubspot(entity: str, name: str, field: str, ours: str) -> Kind:
     return Kind(entity, path, f"properties.{field}", ours, edit=lambda value: {"properties": {field: value}})
 
 
+def _accounts(path: str, within: str, field: str) -> Kind:
+    """A customer, whose name stands at the top of its record, inside `within` in an answer."""
+    return Kind("accounts", path, within + field, "name", edit=lambda value: {field: value})
+
+
+def _invoices(path: str, field: str) -> Kind:
+    return Kind("invoices", path, field, "total", money=True)
+
+
+def _payments(path: str, field: str) -> Kind:
+    return Kind("payments", path, field, "amount", money=True)
+
+
 SYSTEMS = (
     System(
         provider="hubspot",
@@ -105,15 +118,30 @@ SYSTEMS = (
     System(
         provider="quickbooks",
         title="QuickBooks",
-        kinds=(
-            Kind(
-                "accounts",
-                "/v3/company/{realmId}/customer/{id}",
-                "Customer.DisplayName",
-                "name",
-                edit=lambda value: {"DisplayName": value},
-            ),
-        ),
+        kinds=(_accounts("/v3/company/{realmId}/customer/{id}", "Customer.", "DisplayName"),),
         reads=re.compile(r"/oauth2/|/query$"),
+    ),
+    System(
+        provider="netsuite",
+        title="NetSuite",
+        kinds=(
+            _accounts("/services/rest/record/v1/customer/{id}", "", "companyName"),
+            _invoices("/services/rest/record/v1/invoice/{id}", "total"),
+            _payments("/services/rest/record/v1/customerpayment/{id}", "payment"),
+        ),
+        reads=re.compile(r"/oauth2/|/suiteql$"),
+        bills=9,
+    ),
+    System(
+        provider="xero",
+        title="Xero",
+        kinds=(
+            _accounts("/api.xro/2.0/Contacts/{id}", "Contacts.0.", "Name"),
+            _invoices("/api.xro/2.0/Invoices/{id}", "Invoices.0.Total"),
+            _payments("/api.xro/2.0/Payments/{id}", "Payments.0.Amount"),
+        ),
+        reads=re.compile(r"/connect/token$"),
+        headers=lambda granted: {"Xero-Tenant-Id": granted["tenantId"]},
+        bills=7,
     ),
 )

@@ -31,8 +31,10 @@ async def with_options(
         external = sides[Side.EXTERNAL]
         for entity in asked:
             own = options.get(entity, EntityOptions())
-            options[entity], lacking = await _complete(external, config, entity, own)
+            found, lacking = await _complete(external, config, entity, own)
             problems += lacking
+            if found != own:
+                options[entity] = found
     return config.model_copy(update={"entity_options": options}), problems
 
 

@@ -162,6 +162,13 @@ def test_apply_again_changes_nothing(api: FakeApi, file: Path, command: Command)
     assert {call.method for call in api.calls} == {"GET"}
 
 
+def test_options_that_the_service_found_by_itself_are_no_change(api: FakeApi, file: Path, command: Command) -> None:
+    api.on("GET", PATH, {"id": "int_salesforce", "provider": "salesforce"})
+    found = {"accounts": {"subsidiary": "1"}, "payments": {}}
+    api.on("GET", f"{PATH}/sync-config", {**STORED, "entityOptions": found})
+    assert "no change" in command("config", "plan", "-f", str(file)).out
+
+
 def test_plan_shows_what_would_change_and_changes_nothing(api: FakeApi, file: Path, command: Command) -> None:
     write(file, "strategy: manual", "strategy: latest_wins")
     api.on("GET", PATH, {"id": "int_salesforce", "provider": "salesforce"})
