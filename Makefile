@@ -76,8 +76,9 @@ test: install ## run the tests (ARGS="tests/core -k merge" runs some, JOBS=1 run
 test-postgres: install ## run the tests of store and engine on PostgreSQL (from a wheel; nothing to install)
 	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/store tests/engine tests/model $(ARGS)
 
-test-model: install ## search 2,000 random histories for a broken promise (MODEL_EXAMPLES=100, MODEL_SEED=7 to repeat)
-	@MODEL_EXAMPLES=$${MODEL_EXAMPLES:-2000} $(BIN)/python -m pytest -q tests/model/test_model.py $(ARGS)
+test-model: install ## search 2,000 random histories for a broken promise (MODEL_EXAMPLES=50 MODEL_SEED=7 repeats some)
+	@MODEL_EXAMPLES=$${MODEL_EXAMPLES:-2000} MODEL_SEED=$${MODEL_SEED:-$$(date +%s)} \
+		$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -v tests/model/test_model.py $(ARGS)
 
 test-crash: install ## kill workers, API, Temporal and databases at hundreds of points, and check both systems
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/crash/matrix.py tests/crash/servers.py $(ARGS)

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sqlalchemy import Table, select
 from sqlmodel import SQLModel
 
 from store.database import Database
-from tests.model.people import ALGUNA, EMAIL, NAME, SALESFORCE, SYSTEMS, People, value_of
+from tests.model.people import (
+    ACCOUNTS,
+    ALGUNA,
+    CONTACTS,
+    EMAIL,
+    SALESFORCE,
+    SYSTEMS,
+    People,
+    Place,
+    Row,
+    parent_of,
+    primary_of,
+    value_of,
+)
 from tests.model.service import Service
 
 _SIDE = {ALGUNA: "alguna", SALESFORCE: "external"}
 _ID = {ALGUNA: "alguna_id", SALESFORCE: "external_id"}
 _COUNTED = ("created", "updated", "archived", "failed")
+_Overruled = tuple[str, str, str | None, str, Any]
+"""System, entity, record, field and the value that was overruled."""
 _MUTATING = {"POST", "PATCH", "PUT", "DELETE"}
 
 
@@ -41,6 +57,10 @@ class State:
             found = {name: list((await session.execute(select(_table(name)))).all()) for name in names.split()}
         return cls(found)
 
+    def linked(self, entity: str) -> list[Any]:
+        """The active links of an entity."""
+        return [row for row in self.active if row.entity == entity]
+
 
 def _table(name: str) -> Table:
     return SQLModel.metadata.tables[name]
@@ -57,13 +77,16 @@ def writing_calls(service: Service) -> list[str]:
     return found
 
 
-def check_everything(state: State, people: People) -> None:
+def check_everything(state: State, people: People, entities: Collection[str]) -> None:
     """All invariants of a state of rest."""
     check_nothing_open(state)
-    check_agreement(state, people)
-    check_no_duplicates(state, people)
+    for entity in entities:
+        check_agreement(state, people, entity)
+        check_no_duplicates(state, people, entity)
+        check_every_record_has_an_outcome(state, people, entity)
+        if entity != ACCOUNTS:
+            check_relations(state, people, entity)
     check_no_lost_edit(state, people)
-    check_every_record_has_an_outcome(state, people)
     check_counts(state)
 
 
@@ -77,18 +100,34 @@ def check_nothing_open(state: State) -> None:
     assert [row for row in state.passes if row.state == "running"] == [], "a pass is open"
 
 
-def check_agreement(state: State, people: People) -> None:
-    """I4: linked records agree in every two-way field, but for what waits for a person."""
-    rows = {system: people.records(system) for system in SYSTEMS}
-    for link in state.active:
+def _living(state: State, people: People, entity: str) -> Iterator[tuple[Any, Row, Row]]:
+    """The links of an entity whose records both live, with the records as they are."""
+    rows = {system: people.records(system, entity) for system in SYSTEMS}
+    for link in state.linked(entity):
         ours, theirs = rows[ALGUNA].get(link.alguna_id), rows[SALESFORCE].get(link.external_id)
-        if ours is None or theirs is None:
+        if ours is not None and theirs is not None and not link.outside:
+            yield link, ours, theirs
+
+
+def check_agreement(state: State, people: People, entity: str) -> None:
+    """I4: linked records agree in every two-way field, but for what waits for a person."""
+    for link, ours, theirs in _living(state, people, entity):
+        for name in people.two_way[entity]:
+            mine, other = value_of(ALGUNA, entity, ours, name), value_of(SALESFORCE, entity, theirs, name)
+            if _trimmed(mine) != _trimmed(other) and not _excused(state, link, name):
+                pair = f"{link.alguna_id} / {link.external_id}"
+                raise AssertionError(f"{entity}.{name} of {pair}: {mine!r} and {other!r}")
+
+
+def check_relations(state: State, people: People, entity: str) -> None:
+    """I4: linked children belong to linked parents, but for what waits, failed, or was so at their first meeting."""
+    partners = {row.alguna_id: row.external_id for row in state.linked(ACCOUNTS)}
+    for link, ours, theirs in _living(state, people, entity):
+        mine, other = parent_of(ALGUNA, ours), parent_of(SALESFORCE, theirs)
+        if partners.get(mine or "") == other or _failed(state, link) or link.awaits is not None:
             continue
-        for name in people.two_way:
-            mine, other = value_of(ALGUNA, ours, name), value_of(SALESFORCE, theirs, name)
-            if _trimmed(mine) == _trimmed(other) or _excused(state, link, name):
-                continue
-            raise AssertionError(f"{name} of {link.alguna_id} / {link.external_id}: {mine!r} and {other!r}")
+        met = link.parents.get("base") == [mine, other]
+        assert met, f"{entity} {link.alguna_id} / {link.external_id} belong to {mine} and {other}: {link.parents}"
 
 
 def _excused(state: State, link: Any, name: str) -> bool:
@@ -96,71 +135,103 @@ def _excused(state: State, link: Any, name: str) -> bool:
     if base is not None and len(base) > 3 and base[3]:
         return True
     asked = [item["algunaField"] for row in state.conflicts if row.subject == str(link.id) for item in row.fields]
-    failed = {row.alguna_id for row in state.errors} | {row.external_id for row in state.errors}
-    return name in asked or link.alguna_id in failed or link.external_id in failed
+    return name in asked or _failed(state, link) or link.verdict == "held"
+
+
+def _failed(state: State, link: Any) -> bool:
+    mine = [row for row in state.errors if row.entity == link.entity]
+    return any(row.alguna_id == link.alguna_id or row.external_id == link.external_id for row in mine)
 
 
 def _trimmed(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
-def check_no_duplicates(state: State, people: People) -> None:
-    """I2: a record that nobody made is the partner of one record only, whose story began with one that somebody made.
+def check_no_duplicates(state: State, people: People, entity: str) -> None:
+    """I2: a record that nobody made has a partner that no other one was made for, and its story began with a person's.
 
     A story is longer than one link where a deleted record was made anew, as `onNotFound: create` wants.
     """
+    links = [row for row in state.links if row.entity == entity]
     for system, other in ((ALGUNA, SALESFORCE), (SALESFORCE, ALGUNA)):
-        born = [record for record in people.records(system) if record not in people.book.made[system]]
         partners: Counter[str] = Counter()
-        for record in born:
-            found = {getattr(row, _ID[other]) for row in state.links if getattr(row, _ID[system]) == record}
-            assert len(found) == 1, f"{system} {record} was made by the service and is linked to {found}"
-            told = _story(state, system, record) & {(name, one) for name in SYSTEMS for one in people.book.made[name]}
-            assert told, f"{system} {record} was made for {found}, which nobody made"
+        for record in people.records(system, entity):
+            place = system, entity, record
+            if place in people.book.made | people.book.restored | people.book.merged:
+                continue
+            found = {getattr(row, _ID[other]) for row in links if getattr(row, _ID[system]) == record}
+            if entity == CONTACTS and _is_address(people, links, place):
+                continue
+            assert found, f"{system} {entity} {record} was made by the service and is not linked"
+            told = _story(links, place) & people.book.made
+            assert told, f"{system} {entity} {record} was made for {found}, which nobody made"
             partners.update(found)
         assert not [one for one, count in partners.items() if count > 1], f"made twice in {system}: {partners}"
     for system in SYSTEMS:
-        linked = Counter(getattr(row, _ID[system]) for row in state.active)
+        linked = Counter(getattr(row, _ID[system]) for row in state.linked(entity))
         assert not [one for one, count in linked.items() if count > 1]
 
 
-def _story(state: State, system: str, record: str) -> set[tuple[str, str]]:
+def _is_address(people: People, links: list[Any], place: Place) -> bool:
+    """Whether a contact came from the address of an account: in Alguna that is its primary contact's."""
+    born = {record for system, _, record in _story(links, place) if system == ALGUNA}
+    return any(
+        (primary_of(row) or {}).get("id") in born
+        and (ALGUNA, CONTACTS, (primary_of(row) or {})["id"]) not in people.book.made
+        for row in people.records(ALGUNA, ACCOUNTS).values()
+    )
+
+
+def _story(links: list[Any], place: Place) -> set[Place]:
     """All records that are or were linked with a record, directly or through others."""
-    story, before = {(system, record)}, 0
+    entity = place[1]
+    story, before = {place}, 0
     while len(story) > before:
         before = len(story)
-        for row in state.links:
-            pair = {(ALGUNA, row.alguna_id), (SALESFORCE, row.external_id)}
+        for row in links:
+            pair = {(ALGUNA, entity, row.alguna_id), (SALESFORCE, entity, row.external_id)}
             story |= pair if pair & story else set()
     return story
 
 
 def check_no_lost_edit(state: State, people: People) -> None:
     """I3: what a person left in a field stands, or a decision names it and the value that took its place."""
-    rows = {system: people.records(system) for system in SYSTEMS}
-    overruled: set[tuple[str, str, str, Any]] = set()
+    overruled = _overruled(state)
+    owners = {row["id"]: row["customer_id"] for row in people.records(ALGUNA, CONTACTS).values()}
+    for (system, entity, record, name), value in people.book.edits.items():
+        rows = people.records(system, entity)
+        now = value_of(system, entity, rows[record], name) if record in rows else value
+        decided: set[_Overruled] = {(system, entity, record, name, value)}
+        if (system, entity, name) == (ALGUNA, CONTACTS, EMAIL):
+            # A primary contact's address is its customer's, too.
+            decided.add((ALGUNA, ACCOUNTS, owners.get(record), EMAIL, value))
+        if now != value and not decided & overruled:
+            told = f"{system} {entity} {record}.{name}: a person left {value!r}, it holds {now!r}, unaudited"
+            raise AssertionError(told)
+
+
+def _overruled(state: State) -> set[_Overruled]:
+    """The values that decisions name as overruled."""
+    found: set[_Overruled] = set()
     for trail in state.audit:
         for decision in trail.decisions:
             for system, side in _SIDE.items():
                 if decision["action"] == f"to_{side}":
-                    key = system, getattr(trail, _ID[system]), decision["field"], decision.get(side) or None
-                    overruled.add(key)
-    for (system, record, name), value in people.book.edits.items():
-        if record not in rows[system]:
-            continue
-        now = value_of(system, rows[system][record], name)
-        if now != value and (system, record, name, value) not in overruled:
-            raise AssertionError(f"{system} {record}.{name}: a person left {value!r}, it holds {now!r}, unaudited")
+                    ids = getattr(trail, _ID[system])
+                    found.add((system, trail.entity, ids, decision["field"], decision.get(side) or None))
+    return found
 
 
-def check_every_record_has_an_outcome(state: State, people: People) -> None:
+def check_every_record_has_an_outcome(state: State, people: People, entity: str) -> None:
     """I6: a record is linked, or the store says why it is not."""
     for system, side in _SIDE.items():
-        known = {getattr(row, _ID[system]) for row in state.links}
-        known |= {row.record_id for row in state.unlinked if row.side == side and row.outcome}
-        known |= {row.record_id for row in state.staged if row.side == side and row.state == "parked"}
-        silent = set(people.records(system)) - known
-        assert not silent, f"nothing is known of {system} {silent}"
+        known = {getattr(row, _ID[system]) for row in state.links if row.entity == entity}
+        mine = [row for row in (*state.unlinked, *state.staged) if row.entity == entity and row.side == side]
+        known |= {
+            row.record_id for row in mine if getattr(row, "outcome", None) or getattr(row, "state", "") == "parked"
+        }
+        silent = set(people.records(system, entity)) - known
+        assert not silent, f"nothing is known of {system} {entity} {silent}"
 
 
 def check_counts(state: State) -> None:
@@ -171,6 +242,3 @@ def check_counts(state: State) -> None:
             for outcome in _COUNTED:
                 counted = row.counts.get(target, {}).get(outcome, 0)
                 assert counted == told[row.id, target, outcome], (row.entity, target, outcome, row.counts, told)
-
-
-__all__ = ["EMAIL", "NAME", "State", "check_everything", "writing_calls"]

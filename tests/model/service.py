@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
@@ -42,7 +42,7 @@ from activities.steps import Steps
 from connectors.http import VendorClient
 from core.config import IntegrationConfig
 from core.errors import SyncError
-from core.records import Entity
+from core.records import Entity, Side
 from core.values import fingerprint
 from runtime.settings import Settings
 from runtime.wiring import open_services
@@ -50,12 +50,15 @@ from sandbox.kit.accounts import Account
 from sandbox.kit.limits import Limits
 from sandbox.kit.server import Sandbox
 from sandbox.registry import vendor_class
+from store import staging
 from store.connections import ALGUNA
 from store.crypto import Vault
 from store.database import Database
 from store.links import LINKS
+from store.scope import Scope
 from store.types import utc_now
 from tests.model.faults import Crash, Loopback, MortalDatabase, Points
+from tests.model.people import Place
 from worker import make_engine
 
 INTEGRATION = "int_salesforce"
@@ -119,7 +122,7 @@ class Service:
         self.temporal = NoTemporal()
         self.between: Callable[[str], None] = lambda _: None
         self.after_death: Callable[[], None] = lambda: None
-        self.linked: list[tuple[str, str]] = []
+        self.linked: dict[str, list[tuple[str, str]]] = {}
         self._steps = self._make_steps()
         self._working = 0
         self._numbers = itertools.count(1)
@@ -170,11 +173,7 @@ class Service:
             entities=entities,
             run_id=f"sync_{next(self._numbers)}",
         )
-        async with self.db.session() as session:
-            active = select(LINKS.c.alguna_id, LINKS.c.external_id).where(LINKS.c.status == "active")
-            self.linked = [
-                (row.alguna_id, row.external_id) for row in await session.execute(active.order_by(LINKS.c.id))
-            ]
+        self.linked = await self.read_linked()
         plan = await self._step(self._steps.plan_run, request)
         for entity in plan.entities:
             of = PassRef(
@@ -187,6 +186,25 @@ class Service:
             await self._pass(of)
         await self._step(self._steps.finish_run, RunEnd(run_id=plan.run_id))
         return plan.run_id
+
+    async def read_linked(self) -> dict[str, list[tuple[str, str]]]:
+        """(Alguna id, external id) of the linked records, by entity, the oldest link first."""
+        active = select(LINKS.c.entity, LINKS.c.alguna_id, LINKS.c.external_id).where(LINKS.c.status == "active")
+        found: dict[str, list[tuple[str, str]]] = {}
+        async with self.db.session() as session:
+            for row in await session.execute(active.order_by(LINKS.c.id)):
+                found.setdefault(row.entity, []).append((row.alguna_id, row.external_id))
+        return found
+
+    async def hear(self, told: Sequence[Place]) -> None:
+        """Take vendors' events, as their receivers leave them, and follow the nudge."""
+        entities = sorted({Entity(entity) for _, entity, _ in told}, key=list(Entity).index)
+        async with self.db.transaction() as session:
+            for system, entity, record_id in told:
+                side = Side.ALGUNA if system == "alguna" else Side.EXTERNAL
+                scope = Scope(INTEGRATION, Entity(entity))
+                await staging.ask(session, scope, [(side, record_id)], staging.HINT, utc_now())
+        await self.run(Mode.INBOX, entities)
 
     async def apply(self, conflict: ConflictRef) -> None:
         """Carry out a decided conflict, as its workflow would."""

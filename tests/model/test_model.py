@@ -1,7 +1,8 @@
 """Random histories of people, faults, deaths and syncs on both sandboxes, judged by a small reference model (I1-I7).
 
-`make test` runs a fixed hundred of very short ones; `make test-model` searches freely among longer ones. A failure is
-shown as a script of what people, vendors and processes did.
+`make test` runs a fixed hundred of very short ones; `make test-model` searches freely among longer ones, in portions
+that run side by side, each with a seed of its own. A failure is shown as a script of what people, vendors and processes
+did; the seed in the test's name repeats its portion.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from tests.model.service import in_process
 # A fixed hundred in CI, so that a failure belongs to the change that shows it; a free search where more are asked for.
 FIXED = "MODEL_EXAMPLES" not in os.environ
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "100"))
-STEPS = int(os.environ.get("MODEL_STEPS", "1" if FIXED else "8"))
-SEED = os.environ.get("MODEL_SEED")
+STEPS = int(os.environ.get("MODEL_STEPS", "1" if FIXED else "4"))
+SEED = int(os.environ.get("MODEL_SEED", "0"))
+PORTION = 25
+PORTIONS = [(SEED + number, min(PORTION, EXAMPLES - at)) for number, at in enumerate(range(0, EXAMPLES, PORTION))]
 
 
 @pytest.fixture
@@ -35,7 +38,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.mark.timeout(36_000)
-def test_i1_to_i7_hold_in_every_history(store_url: str) -> None:
+@pytest.mark.parametrize(("seed_of", "examples"), [(SEED, EXAMPLES)] if FIXED else PORTIONS)
+def test_i1_to_i7_hold_in_every_history(store_url: str, seed_of: int, examples: int) -> None:
     with in_process(store_url) as service, asyncio.Runner() as runner:
         runner.run(service.connect())
 
@@ -43,12 +47,12 @@ def test_i1_to_i7_hold_in_every_history(store_url: str) -> None:
             pass
 
         Bound.service, Bound.runner = service, runner
-        machine = Bound if SEED is None else seed(int(SEED))(Bound)
+        machine = Bound if FIXED else seed(seed_of)(Bound)
         try:
             run_state_machine_as_test(
                 machine,
                 settings=settings(
-                    max_examples=EXAMPLES,
+                    max_examples=examples,
                     stateful_step_count=STEPS,
                     deadline=None,
                     derandomize=FIXED,
