@@ -1,7 +1,8 @@
 """Logging: one line per event, for people or as JSON, of our own code and of the libraries alike.
 
 Log ids of runs, integrations, entities and records; never records themselves. Secrets are taken out all the same (I8):
-values under keys that sound like secrets, bearer tokens, and the tokens in receivers' paths.
+values under keys that sound like secrets, bearer tokens, the tokens in receivers' paths, and the words of exceptions
+(`runtime.tracebacks`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 from temporalio import activity, workflow
+
+from runtime.tracebacks import tell
 
 REDACTED = "[redacted]"
 _SECRET_KEY = re.compile(
@@ -43,12 +46,16 @@ def setup_logging(log_format: Literal["console", "json"] = "console", level: str
         add_temporal_ids,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    # Exceptions become text before the redaction, so the renderer never sees a traceback of its own to print.
+    last: list[Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.ExceptionRenderer(tell),
+        redact,
+    ]
     if log_format == "json":
-        last += [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
+        last.append(structlog.processors.JSONRenderer())
     else:
-        # Exceptions become text before the redaction, so the renderer never sees a traceback of its own to print.
-        last += [structlog.processors.format_exc_info, redact, structlog.dev.ConsoleRenderer(colors=_terminal())]
+        last.append(structlog.dev.ConsoleRenderer(colors=_terminal()))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
+from pydantic import BaseModel
 
 from runtime.logging import setup_logging
 
@@ -78,3 +79,45 @@ def test_counts_of_tokens_and_ids_stay(capsys: pytest.CaptureFixture[str]) -> No
     structlog.get_logger("x").info("b", tokens_version=3, external_id="001A", path="/webhooks/alguna")
     (line,) = lines(capsys)
     assert (line["tokens_version"], line["external_id"], line["path"]) == (3, "001A", "/webhooks/alguna")
+
+
+COMPANY = "Acme Ltd"
+
+
+class Customer(BaseModel):
+    """Something to be validated."""
+
+    name: int
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize("library", [False, True])
+def test_i8_exceptions_tell_where_and_what_kind_but_quote_no_values(
+    capsys: pytest.CaptureFixture[str], log_format: Any, library: bool
+) -> None:
+    setup_logging(log_format)
+    log = logging.getLogger("lib") if library else structlog.get_logger("x")
+    try:
+        try:
+            dict[str, str]()[COMPANY]
+        except KeyError as error:
+            raise ExceptionGroup(COMPANY, [ValueError(COMPANY), error]) from error
+    except ExceptionGroup:
+        log.exception("activity_failed")
+    try:
+        Customer.model_validate({"name": COMPANY})
+    except ValueError:
+        log.exception("activity_failed")
+    text = capsys.readouterr().err
+    assert COMPANY not in text
+    for kind in ("KeyError", "ExceptionGroup", "ValueError", "name (int_parsing)", "test_logging.py"):
+        assert kind in text
+
+
+def test_what_an_operator_can_mend_keeps_its_words(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("json")
+    try:
+        raise ConnectionRefusedError(111, "Connection refused")
+    except OSError:
+        logging.getLogger("lib").exception("interrupted")
+    assert "Connection refused" in lines(capsys)[0]["exception"]
