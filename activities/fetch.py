@@ -54,6 +54,13 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     async with engine.turn(context) as session:
         await staging.release_older(session, context.scope, ref.pass_id)
         await writes.supersede_older(session, context.scope, ref.pass_id)
+        if (
+            ref.direction is not None
+            and ref.mode is not Mode.INBOX
+            and not await passes.has_begun(session, ref.pass_id)
+        ):
+            # Nothing else remembers what an earlier pass took from the inbox, and this one may not carry it out.
+            await staging.put_back(session, context.scope, utc_now())
     await adopt_version(engine, context)
     await take_up_again(engine, context)
     await look_again(engine, context)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
@@ -337,6 +337,15 @@ async def ask(
     ]
     if rows:
         await session.execute(insert(INBOX), rows)
+
+
+async def put_back(session: AsyncSession, scope: Scope, at: datetime) -> None:
+    """Ask for what an earlier pass has staged and left, so that the next pass in both directions reads it again."""
+    left = (scope.covers(STAGED), STAGED.c.state == "pending")
+    copied = ["integration_id", "entity", "side", "record_id"]
+    rows = select(*(STAGED.c[name] for name in copied), literal("left"), literal(at, INBOX.c.created_at.type))
+    await session.execute(insert(INBOX).from_select([*copied, "reason", "created_at"], rows.where(*left)))
+    await session.execute(delete(STAGED).where(*left))
 
 
 @dataclass(frozen=True, slots=True)

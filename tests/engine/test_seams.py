@@ -19,6 +19,7 @@ from store.errors import FailedRecord
 from store.tables.runs import Pass
 from store.tables.sync import Cursor as CursorRow
 from store.types import utc_now
+from tests.engine import inproc
 from tests.engine.inproc import Passes
 from tests.engine.test_agreement import BOTH
 from tests.engine.test_matching import ACCOUNTS, BY_EMAIL, BY_NAME, CONTACTS, SUBSCRIPTIONS, account, customer, rules
@@ -114,6 +115,31 @@ async def test_i7_what_a_failed_pass_took_from_the_inbox_is_taken_by_the_next(
         with pytest.raises(FieldValidation):
             await passes.run_pass(ACCOUNTS, Mode.INBOX)
     await passes.run_pass(ACCOUNTS, Mode.INBOX)
+    [ours] = await passes.boxes.records("alguna", "accounts")
+    assert ours["name"] == "Told By An Event"
+
+
+async def test_i7_what_a_failed_pass_had_staged_outlives_a_run_of_the_other_direction(
+    passes: Passes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No feed shows the record again: it lies before both cursors, and the wish to look at it is used up."""
+    await passes.boxes.seed("alguna", "accounts", 1)
+    await passes.configure("accounts", mappings={"accounts": [NAME, EMAIL]})
+    await passes.run_pass(ACCOUNTS)
+    [theirs] = await passes.boxes.records("salesforce", "accounts")
+    await passes.boxes.edit("salesforce", "accounts", theirs["Id"], Name="Told By An Event")
+    await ask(passes, Side.EXTERNAL, theirs["Id"])
+
+    async def refuse(*given: Any) -> Any:
+        raise FieldValidation("this object may not be described")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(inproc, "match", refuse)
+        with pytest.raises(FieldValidation):
+            await passes.run_pass(ACCOUNTS, Mode.INBOX)
+    await look_later(passes, ACCOUNTS)
+    await carry_out(passes, direction=OUT)
+    await passes.run_pass(ACCOUNTS)
     [ours] = await passes.boxes.records("alguna", "accounts")
     assert ours["name"] == "Told By An Event"
 
