@@ -35,6 +35,7 @@ from sqlmodel import SQLModel
 from core.records import Entity, Side
 from core.values import Value
 from store.database import Database, upsert
+from store.runs import ENDED, RUNS
 from store.scope import Scope, table_of
 from store.tables.circuits import Circuit, HeldRecord
 from store.tables.rehearsals import Rehearsal
@@ -87,6 +88,13 @@ async def copy(db: Database, real: Scope, run_id: str, at: datetime) -> None:
         await session.execute(_resubjected(shadow))
         row = {"run_id": run_id, "entity": real.entity.value, "integration_id": real.integration_id, "copied_at": at}
         await upsert(session, REHEARSALS, [row], ["run_id", "entity"], ["copied_at"])
+
+
+async def left(session: AsyncSession) -> list[tuple[str, str]]:
+    """(integration id, run id) of the dry runs that have ended and left copies."""
+    ended = select(RUNS.c.id).where(RUNS.c.status.in_(ENDED))
+    query = select(REHEARSALS.c.integration_id, REHEARSALS.c.run_id).where(REHEARSALS.c.run_id.in_(ended)).distinct()
+    return [(row.integration_id, row.run_id) for row in (await session.execute(query)).all()]
 
 
 async def remove(db: Database, integration_id: str, run_id: str) -> None:

@@ -102,6 +102,13 @@ async def passes_of(session: AsyncSession, run_id: str) -> list[Pass]:
     return list((await session.execute(query)).scalars())
 
 
+async def begun_before(session: AsyncSession, before: datetime) -> list[Run]:
+    """The runs that were made before this time, have begun and have not ended."""
+    begun = RUNS.c.status.in_(["running", "paused"])
+    query = select(Run).where(begun, RUNS.c.created_at < before).order_by(RUNS.c.created_at)
+    return list((await session.execute(query)).scalars())
+
+
 async def end_run(
     session: AsyncSession, run_id: str, status: str, problem: dict[str, Any] | None, at: datetime
 ) -> None:

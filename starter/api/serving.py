@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
+from temporalio.service import RPCError
 
 from runtime.settings import Settings, require
 from runtime.tracing import flush
@@ -22,6 +23,7 @@ from starter.services.backend import Backend, StartFailedError
 from starter.services.left_behind import start_queued, tell_decided
 from starter.services.receiving import remind
 from starter.services.refusals import Unavailable
+from starter.services.sweeping import end_lost_runs
 from store.retention import Retention, purge
 
 log = structlog.get_logger(__name__)
@@ -94,7 +96,7 @@ async def _start(backend: Backend, server: uvicorn.Server, wait_seconds: float) 
     await _tidy(tell_decided(backend))
     due = time.monotonic() + _TIDY_SECONDS
     while True:
-        await _tidy(backend.idempotency.purge(), remind(backend), start_queued(backend))
+        await _tidy(backend.idempotency.purge(), remind(backend), start_queued(backend), end_lost_runs(backend))
         if time.monotonic() >= due:
             due = time.monotonic() + _PURGE_SECONDS
             await _purge(backend)
@@ -106,7 +108,7 @@ async def _tidy(*chores: Awaitable[None]) -> None:
     for chore in chores:
         try:
             await chore
-        except (SQLAlchemyError, Unavailable):
+        except (SQLAlchemyError, Unavailable, RPCError):
             log.warning("tidying_failed", exc_info=True)
 
 
