@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -14,8 +14,10 @@ from activities.engine import Engine, PassContext
 from activities.options import fair, search_attributes
 from activities.webhooks import start_deliveries, tell_of_conflict
 from core import failpoints, names
+from core.records import Entity
 from store import conflicts
 from store.database import chunked
+from store.types import utc_now
 
 STARTS_AT_ONCE = 50
 
@@ -71,14 +73,25 @@ async def wake_conflicts(engine: Engine, context: PassContext, conflict_ids: Col
     """Tell the workflows of ended conflicts to look at the store. A dry run ends none."""
     if context.ref.dry_run:
         return
-    for some in chunked(list(conflict_ids), STARTS_AT_ONCE):
-        await asyncio.gather(*(_wake(engine, context, conflict_id) for conflict_id in some))
+    await _wake_all(engine, context.ref.integration_id, [(context.ref.entity, one) for one in conflict_ids])
+
+
+async def end_left(engine: Engine, integration_id: str, configured: Collection[Entity]) -> None:
+    """End the conflicts of entities that are not configured any more, and their workflows."""
+    async with engine.db.transaction() as session:
+        ended = await conflicts.leave(session, integration_id, configured, utc_now())
+    await _wake_all(engine, integration_id, ended)
+
+
+async def _wake_all(engine: Engine, integration_id: str, ended: Sequence[tuple[Entity, int]]) -> None:
+    for some in chunked(list(ended), STARTS_AT_ONCE):
+        await asyncio.gather(*(_wake(engine, integration_id, *one) for one in some))
         async with engine.db.transaction() as session:
-            await conflicts.told(session, some)
+            await conflicts.told(session, [conflict_id for _, conflict_id in some])
 
 
-async def _wake(engine: Engine, context: PassContext, conflict_id: int) -> None:
-    workflow_id = names.conflict_workflow_id(context.ref.integration_id, context.ref.entity, conflict_id)
+async def _wake(engine: Engine, integration_id: str, entity: Entity, conflict_id: int) -> None:
+    workflow_id = names.conflict_workflow_id(integration_id, entity, conflict_id)
     try:
         await engine.temporal.get_workflow_handle(workflow_id).signal(names.WAKE)
     except RPCError as error:

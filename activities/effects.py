@@ -56,7 +56,10 @@ class Effects:
     reached: dict[Side, list[str]] = field(default_factory=lambda: {side: [] for side in Side})
     states: dict[str, list[int]] = field(default_factory=dict)
     again: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    """Links of which a write was refused: an answer that it was to carry out is asked for again."""
     undecided: list[int] = field(default_factory=list)
+    """Of these the ones whose answer was to go to both sides."""
     ask: list[tuple[Side, str]] = field(default_factory=list)
     unlinked: dict[tuple[Side, str], tuple[str, str, str | None]] = field(default_factory=dict)
 
@@ -103,7 +106,7 @@ async def store_effects(
             await passes.note_written(session, pass_id)
     await endings.record(session, scope, pass_id, effects.endings, at, chunk=chunk, tally=effects.tally)
     await writes.supersede_links(session, pass_id, effects.undecided, Side.ALGUNA)
-    await conflicts.reopen(session, scope, effects.undecided, at)
+    await conflicts.reopen(session, scope, effects.refused, at)
     await staging.ask(session, scope, effects.ask, "exists", at, context.ref.direction)
     if effects.recreate:
         await _ask_again(session, context, opened, effects)

@@ -79,8 +79,10 @@ def decide_pair(context: PassContext, decided: Decided, pair: Pair, parents: Par
         decided.merged[target].append(link.id_on(target.other))
     if not result.conflicts:
         (decided.answered if chosen else decided.untroubled).append(str(link.id))
-    if not planned and result.quiet and relation.quiet and not alone and not held:
-        for target in Side:
+    if relation.quiet and not (result.conflicts or result.failures or alone or held):
+        # Where nothing is to be written to a side, an earlier refusal there is over, whatever goes to the other.
+        writing = {item.target for item in planned} | {target for target in Side if result.writes.get(target)}
+        for target in (side for side in Side if side not in writing):
             decided.agreed[target].append(link.id_on(target.other))
 
 

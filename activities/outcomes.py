@@ -226,6 +226,7 @@ def _failed(
         return
     link = effects.moved.setdefault(link.id, link)
     remember_ahead(context, link, source, item.pending)
+    effects.refused.append(link.id)
     if _goes_to_both(context, item):
         # A person's own value that one side refuses must not reach the other alone: the question is asked again.
         effects.undecided.append(link.id)

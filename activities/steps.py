@@ -9,6 +9,7 @@ import structlog
 from temporalio import activity
 from temporalio.common import WorkflowIDConflictPolicy
 
+from activities.announce import end_left
 from activities.contracts import (
     ChunkRef,
     ChunkResult,
@@ -101,6 +102,8 @@ class Steps(SyncSteps, RunSteps, ConflictSteps, DeliverySteps, PollSteps):
             problem = "there is no sync-config"
         elif not config.enabled and request.trigger == "schedule":
             problem = "the sync is disabled"
+        if config is not None and not request.dry_run:
+            await end_left(engine, integration.id, config.entities)
         async with engine.db.transaction() as session:
             run = await runs.add_run(
                 session,

@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.records import Entity, Side
 from core.values import Value, dump_json
+from store import staging
 from store.scope import Scope, table_of
 from store.tables.runs import ConflictRow
 
@@ -162,8 +164,29 @@ async def close(session: AsyncSession, scope: Scope, kind: str, subjects: Collec
     return [row.id for row in (await session.execute(ended)).all()]
 
 
+async def leave(
+    session: AsyncSession, integration_id: str, configured: Collection[Entity], at: datetime
+) -> list[tuple[Entity, int]]:
+    """End the live conflicts of entities that are not configured any more: nobody would carry out an answer.
+
+    Their records are asked for, so that the question is put again should the entity come back.
+    """
+    gone = (CONFLICTS.c.integration_id == integration_id, CONFLICTS.c.entity.not_in(sorted(configured)))
+    ended = update(CONFLICTS).where(*gone, CONFLICTS.c.status.in_(LIVE)).values(status="closed", changed_at=at)
+    columns = (CONFLICTS.c.id, CONFLICTS.c.entity, CONFLICTS.c.alguna_id, CONFLICTS.c.external_id)
+    found = (await session.execute(ended.returning(*columns))).all()
+    for row in found:
+        ids = ((Side.ALGUNA, row.alguna_id), (Side.EXTERNAL, row.external_id))
+        asked = [(side, record_id) for side, record_id in ids if record_id]
+        await staging.ask(session, Scope(integration_id, Entity(row.entity)), asked, "again", at)
+    return [(Entity(row.entity), row.id) for row in found]
+
+
 async def reopen(session: AsyncSession, scope: Scope, link_ids: Collection[int], at: datetime) -> None:
-    """Ask again what was decided but could not be carried out: a new version without a decision."""
+    """Ask again what was decided but could not be carried out: a new version without a decision.
+
+    An answer whose writes were not even planned yet still waits for its turn.
+    """
     if link_ids:
         await session.execute(
             update(CONFLICTS)
@@ -172,8 +195,9 @@ async def reopen(session: AsyncSession, scope: Scope, link_ids: Collection[int],
                 CONFLICTS.c.kind == "fields",
                 CONFLICTS.c.subject.in_([str(link_id) for link_id in link_ids]),
                 CONFLICTS.c.status == "resolving",
+                CONFLICTS.c.carried_by.is_not(None),
             )
-            .values(status="open", decision=None, version=CONFLICTS.c.version + 1, changed_at=at)
+            .values(status="open", decision=None, carried_by=None, version=CONFLICTS.c.version + 1, changed_at=at)
         )
 
 

@@ -20,8 +20,11 @@ from starter.services.affecting import affects
 from starter.services.backend import Backend
 from starter.services.options import with_options
 from starter.services.refusals import Invalid, Missing
+from starter.services.steering import tell_ended
 from starter.services.systems import describe
+from store import conflicts
 from store.tables.connections import Integration
+from store.types import utc_now
 
 JsonObject = dict[str, Any]
 
@@ -221,6 +224,10 @@ async def _store(
         return Saved(found[0] if found else 0, document, touched)
     version = await backend.configs.save(integration.id, document)
     await backend.connections.set_enabled(integration.id, config.enabled)
+    async with backend.db.transaction() as session:
+        left = await conflicts.leave(session, integration.id, config.entities, utc_now())
+    for entity, conflict_id in left:
+        await tell_ended(backend, integration.id, entity, [conflict_id])
     # Should this fail, the answer says so; the same call again, or the next start, aligns the Schedule.
     await schedules.apply(integration.id, integration.provider, document, paused=integration.paused)
     return Saved(version, document, touched)
