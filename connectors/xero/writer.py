@@ -242,9 +242,13 @@ def _outcome(operation: Operation, row: Mapping[str, Any]) -> WriteResult:
     if messages or record_id is None or row.get("StatusAttributeString") == _ERROR:
         return writing.refusal(operation, failure_of(messages), again=_AGAIN)
     record = record_of(operation.entity, row, operation.values.keys())
+    if operation.kind is OperationKind.UPDATE and record is not None and record.deleted:
+        # Xero changes an archived contact without a word; nobody works with it any more.
+        failure = RecordFailure(ErrorType.NOT_FOUND, "it was archived in Xero meanwhile")
+        return WriteResult(operation.id, WriteStatus.NOT_FOUND, operation.target_id, failure=failure)
     creates = operation.entity is Entity.INVOICES and operation.kind is OperationKind.CREATE
-    failure = _other_total(operation, row) if creates else None
-    return WriteResult(operation.id, WriteStatus.DONE, record_id, record, failure)
+    doubt = _other_total(operation, row) if creates else None
+    return WriteResult(operation.id, WriteStatus.DONE, record_id, record, doubt)
 
 
 def _other_total(operation: Operation, row: Mapping[str, Any]) -> RecordFailure | None:
