@@ -118,8 +118,13 @@ SYSTEMS = (
     System(
         provider="quickbooks",
         title="QuickBooks",
-        kinds=(_accounts("/v3/company/{realmId}/customer/{id}", "Customer.", "DisplayName"),),
+        kinds=(
+            _accounts("/v3/company/{realmId}/customer/{id}", "Customer.", "DisplayName"),
+            _invoices("/v3/company/{realmId}/invoice/{id}", "Invoice.TotalAmt"),
+            _payments("/v3/company/{realmId}/payment/{id}", "Payment.TotalAmt"),
+        ),
         reads=re.compile(r"/oauth2/|/query$"),
+        bills=4,
     ),
     System(
         provider="netsuite",
