@@ -37,10 +37,12 @@ class Position(Stored):
     """Where an unfinished read stands: rows whose time is at least `at`, without the first `seen` of them.
 
     A page begins after the time of the last row of the one before, so that rows that go or come meanwhile shift
-    nothing but rows of that very second.
+    nothing but rows of that very second. `last` is the id of that row: where it is not found in its place, rows of that
+    second have left it, and the second is read again.
     """
 
     phase: Phase
     started: datetime
     at: str
     seen: int
+    last: str = ""

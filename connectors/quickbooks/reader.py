@@ -94,15 +94,31 @@ class ObjectReader(ABC):
         conditions = [f"{order} >= {statements.literal(place.at)}"]
         if self.inactive and not scan:
             conditions.append(BOTH)
-        rows, began = await self.rows.page(self.name, conditions, order, place.seen + 1)
-        records = await self.records(rows, wanted)
-        started = began if first else place.started
-        if len(rows) < QUERY_ROWS:
+        # From the last row that was read on: it tells whether those before it are still there.
+        start = max(place.seen, 1)
+        part = await self.rows.page(self.name, conditions, order, start, QUERY_ROWS)
+        fresh = _after(part.rows, place.last)
+        if fresh is None:
+            start = 1
+            part = await self.rows.page(self.name, conditions, order, start, QUERY_ROWS)
+            fresh = part.rows
+        records = await self.records(fresh, wanted)
+        started = part.began if first else place.started
+        if not part.full or not part.rows:
             return Page(records, None, Cursor.begin(started).dump(), complete_scan=scan)
-        last = _time(rows[-1], scan=scan)
-        seen = sum(_time(row, scan=scan) == last for row in rows) + (place.seen if last == place.at else 0)
-        here = Position(phase=place.phase, started=started, at=last, seen=seen)
+        row = part.rows[-1]
+        last = _time(row, scan=scan)
+        seen = sum(_time(one, scan=scan) == last for one in part.rows) + (start - 1 if last == place.at else 0)
+        here = Position(phase=place.phase, started=started, at=last, seen=seen, last=id_of(row))
         return Page(records, here.dump(), None, complete_scan=scan)
+
+
+def _after(rows: Sequence[Row], last: str) -> Sequence[Row] | None:
+    """The rows behind the one with this id (empty: all of them); None where it is not among them."""
+    ids = [id_of(row) for row in rows]
+    if not last:
+        return rows
+    return rows[ids.index(last) + 1 :] if last in ids else None
 
 
 def _time(row: Row, *, scan: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,15 @@ _log = structlog.get_logger(__name__)
 BOTH = "Active IN (true, false)"
 
 
+@dataclass(frozen=True)
+class Part:
+    """One page of a query: its readable rows, the server's time, and whether it is full, so that more may come."""
+
+    rows: list[Row]
+    began: datetime
+    full: bool
+
+
 class Rows:
     """Asks one company for rows of its objects."""
 
@@ -27,10 +37,8 @@ class Rows:
         """Take the client."""
         self._client = client
 
-    async def page(
-        self, name: str, conditions: Sequence[str], order: str, start: int, most: int = QUERY_ROWS
-    ) -> tuple[list[Row], datetime]:
-        """Return one page of a query and the server's time.
+    async def page(self, name: str, conditions: Sequence[str], order: str, start: int, most: int) -> Part:
+        """Return one page of a query, up to `most` rows from place `start` (1 is the first).
 
         One row with a bad address can spoil the answer (sheet 8.8): it is found by halving and left out, and warned of.
         """
@@ -42,21 +50,24 @@ class Rows:
                 raise
             if most == 1:
                 _log.warning("row_unreadable", object=name, place=start, code=error.vendor_code)
-                return [], datetime.now(UTC)
+                return Part([], datetime.now(UTC), full=True)
             half = most // 2
-            first, began = await self.page(name, conditions, order, start, half)
-            second, _ = await self.page(name, conditions, order, start + half, most - half)
-            return first + second, began
-        return rows_in(answer.body, name), answer.began
+            first = await self.page(name, conditions, order, start, half)
+            second = await self.page(name, conditions, order, start + half, most - half)
+            return Part(first.rows + second.rows, first.began, second.full)
+        rows = rows_in(answer.body, name)
+        return Part(rows, answer.began, len(rows) >= most)
 
     async def all(self, name: str, *conditions: str) -> list[Row]:
         """Return all rows that meet the conditions."""
         found: list[Row] = []
+        start = 1
         while True:
-            rows, _ = await self.page(name, conditions, "Id", len(found) + 1)
-            found += rows
-            if len(rows) < QUERY_ROWS:
+            part = await self.page(name, conditions, "Id", start, QUERY_ROWS)
+            found += part.rows
+            if not part.full:
                 return found
+            start += QUERY_ROWS
 
     async def by_ids(self, name: str, ids: Collection[str], *, inactive: bool = False) -> list[Row]:
         """Return the rows with these ids that there are."""
