@@ -88,7 +88,8 @@ async def test_the_scripts_events_reach_the_integration_of_their_account(world: 
     event = {"id": "d-1", "account": given["account"], "recordType": "customer", "recordId": "107", "event": "edit"}
     assert (await world.api.post("/webhooks/netsuite", **delivered(event))).status_code == 200
     assert (await world.api.post("/webhooks/netsuite", **delivered(event, "another-secret"))).status_code == 401
-    assert (await world.api.post("/webhooks/netsuite", **delivered({**event, "account": "7654321"}))).status_code == 401
+    elsewhere = await world.api.post("/webhooks/netsuite", **delivered({**event, "account": "7654321"}))
+    assert elsewhere.status_code == 200, "well signed, and of an account that nobody syncs here"
 
 
 def delivered(event: dict[str, Any], secret: str = SECRET) -> dict[str, Any]:

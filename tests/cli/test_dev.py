@@ -104,8 +104,8 @@ def test_dev_runs_everything_syncs_mends_itself_and_leaves_nobody_behind(dev: De
     assert applied.returncode == 0, applied.stderr
     synced = dev.run("sync", "int_salesforce", "--entity", "accounts", "--watch")
     assert synced.returncode == 0, synced.stdout + synced.stderr
-    (state,) = json.loads(dev.run("status", "--json").stdout)
-    assert state["entities"]["accounts"]["linked"] == 4
+    states = {one["integration"]: one for one in json.loads(dev.run("status", "--json").stdout)}
+    assert states["int_salesforce"]["entities"]["accounts"]["linked"] == 4
     exported = dev.run("config", "export", "-f", "exported.yaml")
     assert exported.returncode == 0, exported.stderr
     assert "no change" in dev.run("config", "apply", "-f", "exported.yaml").stdout
