@@ -22,10 +22,12 @@ from activities.failures import FailureInterceptor
 from activities.steps import Steps
 from runtime import failpoints
 from runtime.logging import setup_logging
-from runtime.settings import Settings
+from runtime.settings import MissingSettings, Settings
 from runtime.temporal import connect, register_search_attributes
 from runtime.tracing import flush
 from runtime.wiring import Services, open_services, seed_alguna
+from store.crypto import VaultError
+from store.migrations.runner import UnknownSchema
 from workflows.conflict_resolution import ConflictResolution
 from workflows.entity_sync import EntitySync
 from workflows.integration_sync import IntegrationSync
@@ -137,6 +139,9 @@ if __name__ == "__main__":
     code = 0
     try:
         asyncio.run(main())
+    except (MissingSettings, VaultError, UnknownSchema) as error:
+        log.error("worker_not_started", reason=str(error))
+        code = 1
     except Exception:
         log.exception("worker_failed")
         code = 1

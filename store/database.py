@@ -90,13 +90,13 @@ class Database:
             self._writing.discard(task)
 
     async def migrate(self) -> None:
-        """Bring the schema to the newest version; processes that start together take turns."""
+        """Bring the schema to the newest version; processes that start together take turns. Raises UnknownSchema."""
         from store.migrations.runner import upgrade
 
         await asyncio.to_thread(upgrade, self.url)
 
     async def pending_migrations(self) -> list[str]:
-        """The revisions that are not applied yet."""
+        """The revisions that are not applied yet. Raises UnknownSchema."""
         from store.migrations.runner import pending
 
         async with self._engine.connect() as connection:

@@ -24,6 +24,7 @@ from starter.services.left_behind import start_queued, tell_decided
 from starter.services.receiving import remind
 from starter.services.refusals import Unavailable
 from starter.services.sweeping import end_lost_runs
+from store.migrations.runner import UnknownSchema
 from store.retention import Retention, purge
 
 log = structlog.get_logger(__name__)
@@ -86,7 +87,7 @@ async def _start(backend: Backend, server: uvicorn.Server, wait_seconds: float) 
     try:
         await backend.prepare(wait_seconds)
     except Exception as error:
-        if isinstance(error, StartFailedError):
+        if isinstance(error, (StartFailedError, UnknownSchema)):
             log.error("api_not_started", reason=str(error))
         else:
             log.exception("api_not_started")

@@ -26,6 +26,7 @@ from starter.services.backend import Backend
 from starter.services.refusals import Refused, Unavailable
 from starter.services.systems import connected
 from store.crypto import VaultError
+from store.migrations.runner import UnknownSchema
 from store.rekey import survey
 from store.tables.connections import Integration
 
@@ -78,7 +79,10 @@ async def _all(backend: Backend) -> AsyncIterator[Finding]:
 
 
 async def _migrations(backend: Backend) -> Finding:
-    behind = await backend.db.pending_migrations()
+    try:
+        behind = await backend.db.pending_migrations()
+    except UnknownSchema as error:
+        return Finding("migrations", "failed", str(error), "run the version that made it, in all processes")
     if not behind:
         return Finding("migrations", "ok", "the schema is the newest")
     return Finding("migrations", "failed", f"not applied: {', '.join(behind)}", "restart the API or a worker")

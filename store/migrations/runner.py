@@ -17,6 +17,19 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 _ADVISORY_LOCK = 4_703_118_206
 
 
+class UnknownSchema(Exception):
+    """The database's schema is of a revision that this version does not know. Says what to do; nothing was changed."""
+
+    def __init__(self, revision: str) -> None:
+        """Take the revision that the database says it has."""
+        super().__init__(
+            f"the database has schema revision {revision}, which this version does not know. If a newer version made "
+            "it: start that version, or restore the backup from before the upgrade. If a state before 0.1.0 made "
+            "it, no migration leads on from there: set EXTERNAL_SYNC_DATABASE_URL to a new, empty database, then "
+            "connect and sync again; the markers on the records find what was linked."
+        )
+
+
 def config() -> Config:
     """Alembic's settings; the connection goes into `attributes["connection"]`."""
     settings = Config()
@@ -26,18 +39,27 @@ def config() -> Config:
 
 
 def upgrade(url: URL) -> None:
-    """Bring the database to the newest revision (blocking). Creates the SQLite file and its folder where missing."""
+    """Bring the database to the newest revision (blocking). Creates the SQLite file and its folder where missing.
+
+    Raises UnknownSchema for a database of another version.
+    """
     with exclusive(url) as connection:
+        if not pending(connection):
+            return
         settings = config()
         settings.attributes["connection"] = connection
         command.upgrade(settings, "head")
 
 
 def pending(connection: Connection) -> list[str]:
-    """The revisions that the database does not have yet, oldest first."""
-    script = ScriptDirectory.from_config(config())
+    """The revisions that the database does not have yet, oldest first. Raises UnknownSchema."""
+    known = [one.revision for one in ScriptDirectory.from_config(config()).walk_revisions()][::-1]
     current = MigrationContext.configure(connection).get_current_revision()
-    return [one.revision for one in reversed(list(script.iterate_revisions("head", current)))]
+    if current is None:
+        return known
+    if current not in known:
+        raise UnknownSchema(current)
+    return known[known.index(current) + 1 :]
 
 
 @contextmanager

@@ -92,8 +92,13 @@ async def test_the_doctor_says_what_to_do(world: World, monkeypatch: pytest.Monk
     assert ill[""] == "failed"
     await world.control("salesforce", "auth", {"action": "restore"})
     async with world.backend.db.transaction() as session:
-        await session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    assert (await found(world))["migrations"]["state"] == "failed"
+        await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    strange = (await found(world))["migrations"]
+    assert (strange["state"], "revision 9999" in strange["detail"]) == ("failed", True)
+    async with world.backend.db.transaction() as session:
+        await session.execute(text("DELETE FROM alembic_version"))
+    behind = (await found(world))["migrations"]
+    assert (behind["state"], behind["detail"][:17]) == ("failed", "not applied: 0001")
 
 
 async def test_the_clock_of_a_server_is_compared(world: World) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from runtime.dev_server import start_dev_server
 from runtime.settings import Settings
+from store.database import Database
 from tests.api.world import KEY
 from tests.ports import free_port
 
@@ -22,6 +24,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def spawn(settings: Settings, port: int, temporal: str, **more: str) -> subprocess.Popen[bytes]:
+    return _start(settings, temporal, "api.log", "-m", "starter.api", "--port", str(port), **more)
+
+
+def _start(settings: Settings, temporal: str, log_name: str, *command: str, **more: str) -> subprocess.Popen[bytes]:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("EXTERNAL_SYNC_", "TEMPORAL_"))}
     env |= {
         "EXTERNAL_SYNC_DATABASE_URL": f"sqlite:///{settings.data_dir}/new.db",
@@ -34,9 +40,8 @@ def spawn(settings: Settings, port: int, temporal: str, **more: str) -> subproce
         "PYTHONPATH": str(ROOT),
         **more,
     }
-    command = [sys.executable, "-m", "starter.api", "--port", str(port)]
-    with (settings.data_dir / "api.log").open("wb") as log:
-        return subprocess.Popen(command, cwd=settings.data_dir, env=env, stdout=log, stderr=log)
+    with (settings.data_dir / log_name).open("wb") as log:
+        return subprocess.Popen([sys.executable, *command], cwd=settings.data_dir, env=env, stdout=log, stderr=log)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -78,6 +83,22 @@ async def test_it_says_why_it_waits_then_serves_and_ends_gracefully(settings: Se
     finally:
         process.kill()
         process.wait()
+
+
+async def test_it_does_not_touch_the_database_of_another_version(settings: Settings) -> None:
+    db = Database(f"sqlite:///{settings.data_dir}/new.db")
+    await db.migrate()
+    async with db.transaction() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await db.close()
+    api = spawn(settings, free_port(), "127.0.0.1:1")
+    worker = _start(settings, "127.0.0.1:1", "worker.log", "-m", "worker")
+    assert (api.wait(timeout=30), worker.wait(timeout=30)) == (1, 1)
+    for name in ("api", "worker"):
+        told = (settings.data_dir / f"{name}.log").read_text()
+        assert f"{name}_not_started" in told
+        assert "revision 9999, which this version does not know" in told
+        assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("missing", ["EXTERNAL_SYNC_API_KEY", "EXTERNAL_SYNC_ENCRYPTION_KEYS"])

@@ -6,12 +6,14 @@ import asyncio
 import subprocess
 import sys
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlmodel import SQLModel
 
 from store.database import Database
+from store.migrations.runner import UnknownSchema
 
 
 def _differences(connection: Connection) -> object:
@@ -32,6 +34,23 @@ async def test_migrating_again_changes_nothing(empty_url: str) -> None:
     await db.migrate()
     async with db.session() as session:
         assert len((await session.execute(text("SELECT version_num FROM alembic_version"))).all()) == 1
+    await db.close()
+
+
+async def test_a_database_of_another_version_is_left_alone_and_told_apart(database_url: str) -> None:
+    db = Database(database_url)
+    async with db.transaction() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '0017'"))
+        await session.execute(text("DROP TABLE polls"))
+    for refused in (db.migrate(), db.pending_migrations()):
+        with pytest.raises(
+            UnknownSchema, match=r"revision 0017.*start that version, or restore the backup.*new, empty"
+        ):
+            await refused
+    async with db.session() as session:
+        tables = await (await session.connection()).run_sync(lambda one: inspect(one).get_table_names())
+        assert "polls" not in tables
+        assert (await session.execute(text("SELECT version_num FROM alembic_version"))).scalars().all() == ["0017"]
     await db.close()
 
 

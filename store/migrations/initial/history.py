@@ -1,16 +1,25 @@
-"""history"""
+"""Tables of what happened: runs, passes, outcomes, errors, conflicts, circuits and the audit trail."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0003"
-down_revision: str | None = "0002"
+
+def create() -> None:
+    """Create them in an empty database. Never changed: what comes after 0.1.0 is a revision of its own."""
+    _audit()
+    _conflicts()
+    _outcomes()
+    _passes()
+    _record_errors()
+    _run_passes()
+    _runs()
+    _circuits()
+    _held_records()
 
 
-def upgrade() -> None:
-    """Apply; there is no way back but a backup."""
+def _audit() -> None:
     op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -18,15 +27,17 @@ def upgrade() -> None:
         sa.Column("entity", sa.String(), nullable=False),
         sa.Column("alguna_id", sa.String(), nullable=True),
         sa.Column("external_id", sa.String(), nullable=True),
-        sa.Column("pass_id", sa.String(), nullable=False),
+        sa.Column("pass_id", sa.String(), nullable=True),
+        sa.Column("run_id", sa.String(), nullable=True),
         sa.Column("decisions", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("audit_pkey")),
     )
-    with op.batch_alter_table("audit", schema=None) as batch_op:
-        batch_op.create_index("audit_alguna", ["integration_id", "entity", "alguna_id"], unique=False)
-        batch_op.create_index("audit_external", ["integration_id", "entity", "external_id"], unique=False)
+    op.create_index("audit_alguna", "audit", ["integration_id", "entity", "alguna_id"], unique=False)
+    op.create_index("audit_external", "audit", ["integration_id", "entity", "external_id"], unique=False)
 
+
+def _conflicts() -> None:
     op.create_table(
         "conflicts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -42,6 +53,7 @@ def upgrade() -> None:
         sa.Column("candidates", sa.Text(), nullable=False),
         sa.Column("decision", sa.Text(), nullable=True),
         sa.Column("announced", sa.Boolean(), nullable=False),
+        sa.Column("carried_by", sa.String(), nullable=True),
         sa.Column("run_id", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("changed_at", sa.DateTime(), nullable=False),
@@ -54,26 +66,32 @@ def upgrade() -> None:
             name=op.f("conflicts_integration_id_entity_kind_subject_unique"),
         ),
     )
-    with op.batch_alter_table("conflicts", schema=None) as batch_op:
-        batch_op.create_index("conflicts_open", ["integration_id", "status"], unique=False)
+    op.create_index("conflicts_open", "conflicts", ["integration_id", "status"], unique=False)
 
+
+def _outcomes() -> None:
     op.create_table(
         "outcomes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("pass_id", sa.String(), nullable=False),
         sa.Column("entity", sa.String(), nullable=False),
         sa.Column("target", sa.String(), nullable=False),
+        sa.Column("source_id", sa.String(), server_default="", nullable=False),
+        sa.Column("chunk", sa.Integer(), nullable=True),
         sa.Column("alguna_id", sa.String(), nullable=True),
         sa.Column("external_id", sa.String(), nullable=True),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("fields", sa.Text(), nullable=False),
+        sa.Column("changes", sa.Text(), nullable=True),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("outcomes_pkey")),
+        sa.UniqueConstraint("pass_id", "target", "source_id", name=op.f("outcomes_pass_id_target_source_id_unique")),
     )
-    with op.batch_alter_table("outcomes", schema=None) as batch_op:
-        batch_op.create_index("outcomes_pass", ["pass_id", "id"], unique=False)
+    op.create_index("outcomes_pass", "outcomes", ["pass_id", "id"], unique=False)
 
+
+def _passes() -> None:
     op.create_table(
         "passes",
         sa.Column("id", sa.String(), nullable=False),
@@ -84,6 +102,7 @@ def upgrade() -> None:
         sa.Column("config_version", sa.Integer(), nullable=False),
         sa.Column("rounds", sa.Integer(), nullable=False),
         sa.Column("written", sa.Boolean(), nullable=False),
+        sa.Column("revived", sa.Text(), nullable=True),
         sa.Column("counts", sa.Text(), nullable=False),
         sa.Column("calls", sa.Text(), nullable=False),
         sa.Column("problem", sa.Text(), nullable=True),
@@ -91,9 +110,10 @@ def upgrade() -> None:
         sa.Column("completed_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("passes_pkey")),
     )
-    with op.batch_alter_table("passes", schema=None) as batch_op:
-        batch_op.create_index("passes_entity", ["integration_id", "entity", "started_at"], unique=False)
+    op.create_index("passes_entity", "passes", ["integration_id", "entity", "started_at"], unique=False)
 
+
+def _record_errors() -> None:
     op.create_table(
         "record_errors",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -101,6 +121,7 @@ def upgrade() -> None:
         sa.Column("entity", sa.String(), nullable=False),
         sa.Column("target", sa.String(), nullable=False),
         sa.Column("source_id", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), server_default="", nullable=False),
         sa.Column("alguna_id", sa.String(), nullable=True),
         sa.Column("external_id", sa.String(), nullable=True),
         sa.Column("run_id", sa.String(), nullable=True),
@@ -113,36 +134,36 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("digest", sa.String(), server_default="", nullable=False),
+        sa.Column("resolved_by", sa.String(), nullable=True),
         sa.Column("next_retry_at", sa.DateTime(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("seen_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("record_errors_pkey")),
-        sa.UniqueConstraint(
-            "integration_id",
-            "entity",
-            "target",
-            "source_id",
-            name=op.f("record_errors_integration_id_entity_target_source_id_unique"),
-        ),
+        sa.UniqueConstraint("integration_id", "entity", "target", "source_id", "place", name="record_errors_place"),
     )
-    with op.batch_alter_table("record_errors", schema=None) as batch_op:
-        batch_op.create_index("record_errors_open", ["integration_id", "status"], unique=False)
+    op.create_index("record_errors_open", "record_errors", ["integration_id", "status"], unique=False)
 
+
+def _run_passes() -> None:
     op.create_table(
         "run_passes",
         sa.Column("run_id", sa.String(), nullable=False),
         sa.Column("pass_id", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("run_id", "pass_id", name=op.f("run_passes_pkey")),
     )
-    with op.batch_alter_table("run_passes", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("run_passes_pass_id"), ["pass_id"], unique=False)
+    op.create_index(op.f("run_passes_pass_id"), "run_passes", ["pass_id"], unique=False)
 
+
+def _runs() -> None:
     op.create_table(
         "runs",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("integration_id", sa.String(), nullable=False),
         sa.Column("trigger", sa.String(), nullable=False),
         sa.Column("mode", sa.String(), nullable=False),
+        sa.Column("dry_run", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("direction", sa.String(), nullable=True),
         sa.Column("entities", sa.Text(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("problem", sa.Text(), nullable=True),
@@ -152,5 +173,32 @@ def upgrade() -> None:
         sa.Column("completed_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("runs_pkey")),
     )
-    with op.batch_alter_table("runs", schema=None) as batch_op:
-        batch_op.create_index("runs_history", ["integration_id", "created_at"], unique=False)
+    op.create_index("runs_history", "runs", ["integration_id", "created_at"], unique=False)
+
+
+def _circuits() -> None:
+    op.create_table(
+        "circuits",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("integration_id", sa.String(), nullable=False),
+        sa.Column("entity", sa.String(), nullable=False),
+        sa.Column("pattern", sa.String(), nullable=False),
+        sa.Column("cause", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("pass_id", sa.String(), nullable=False),
+        sa.Column("probe", sa.Integer(), nullable=True),
+        sa.Column("opened_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("circuits_pkey")),
+        sa.UniqueConstraint("integration_id", "entity", "pattern", name="circuits_pattern"),
+    )
+
+
+def _held_records() -> None:
+    op.create_table(
+        "held_records",
+        sa.Column("circuit_id", sa.Integer(), nullable=False),
+        sa.Column("source_id", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("circuit_id", "source_id", name=op.f("held_records_pkey")),
+    )
+    op.create_index(op.f("held_records_source_id"), "held_records", ["source_id"], unique=False)

@@ -1,16 +1,30 @@
-"""webhooks"""
+"""Tables of what vendors told us, and of where our own events go."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0005"
-down_revision: str | None = "0004"
+
+def create() -> None:
+    """Create them in an empty database. Never changed: what comes after 0.1.0 is a revision of its own."""
+    _received_events()
+    _webhook_deliveries()
+    _webhook_endpoints()
 
 
-def upgrade() -> None:
-    """Apply; there is no way back but a backup."""
+def _received_events() -> None:
+    op.create_table(
+        "received_events",
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("event_id", sa.String(), nullable=False),
+        sa.Column("received_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "event_id", name=op.f("received_events_pkey")),
+    )
+    op.create_index(op.f("received_events_received_at"), "received_events", ["received_at"], unique=False)
+
+
+def _webhook_deliveries() -> None:
     op.create_table(
         "webhook_deliveries",
         sa.Column("id", sa.String(), nullable=False),
@@ -29,10 +43,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("webhook_deliveries_pkey")),
         sa.UniqueConstraint("endpoint_id", "subject", name=op.f("webhook_deliveries_endpoint_id_subject_unique")),
     )
-    with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
-        batch_op.create_index("webhook_deliveries_log", ["endpoint_id", "created_at"], unique=False)
-        batch_op.create_index("webhook_deliveries_unstarted", ["started"], unique=False)
+    op.create_index("webhook_deliveries_log", "webhook_deliveries", ["endpoint_id", "created_at"], unique=False)
+    op.create_index("webhook_deliveries_unstarted", "webhook_deliveries", ["started"], unique=False)
 
+
+def _webhook_endpoints() -> None:
     op.create_table(
         "webhook_endpoints",
         sa.Column("id", sa.String(), nullable=False),
