@@ -69,7 +69,7 @@ async def _take_some(engine: Engine, context: PassContext) -> int | None:
             staged += taken.staged + intake.staged
             closed += taken.closed + intake.closed
             missing = sorted(item.record_id for item in asked if item.side is side and item.record_id not in records)
-            closed += await close_for_gone(session, context, side, missing)
+            closed += await close_for_gone(session, context, side, missing, at)
         await staging.done_inbox(session, scope, pass_id)
     await wake_conflicts(engine, context, closed)
     return staged

@@ -17,12 +17,13 @@ from activities.relating import shows_move
 from core.compare import equal
 from core.enums import OnDelete
 from core.merge import adopt
-from core.records import Record, Side
+from core.records import PARENT_OF, Record, Side
 from core.values import Value
-from store import conflicts, deletions, endings, links, match_keys, sightings, staging
+from store import conflicts, deletions, endings, links, match_keys, parked, sightings, staging
 from store.deletions import Verdict
 from store.links import LinkState
 from store.passes import Tally
+from store.scope import Scope
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ async def take_in(
             unknown.append(record)
     await links.save(session, confirmed, at=at)
     if gone:
-        intake.closed = await _forget(session, context, side, gone, at)
+        intake.closed = await forget(session, context, side, gone, at)
     await staging.put(session, context.scope, staged, read_at=at)
     keyed = await keyed_records(session, context, unknown)
     moved = await match_keys.changed(session, context.scope, [record for record in keyed if record.id in known])
@@ -190,10 +191,16 @@ def _is_known_deletion(context: PassContext, side: Side, state: LinkState, recor
     return state.verdict != Verdict.APPROVED
 
 
-async def _forget(
+async def forget(
     session: AsyncSession, context: PassContext, side: Side, gone: Sequence[str], at: datetime
 ) -> list[int]:
-    """Drop what is kept of unlinked records that are gone; return their conflicts, which end with them."""
+    """Drop what is kept of unlinked records that are gone; return their conflicts, which end with them.
+
+    Children that wait for them are to be read again: they are gone as well, or have another parent.
+    """
+    for child in (entity for entity, parent in PARENT_OF.items() if parent is context.ref.entity):
+        scope = Scope(context.scope.integration_id, child)
+        await staging.ask(session, scope, await parked.waiting_for(session, scope, side, gone), "orphan", at)
     await match_keys.ask_rivals(session, context.scope, side, gone, at)
     await links.forget_unlinked(session, context.scope, side, gone)
     staged = await staging.find(session, context.scope, side, gone)

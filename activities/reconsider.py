@@ -6,13 +6,15 @@ decide any more is merged anew, and so closes itself or asks for less.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.circuits import ask_probes
 from activities.contracts import Mode
 from activities.engine import Engine, PassContext
+from activities.intake import forget
 from core.enums import Direction, Strategy
 from core.records import Side
 from store import conflicts, errors, passes, staging
@@ -54,10 +56,12 @@ def _ids(alguna_id: str | None, external_id: str | None) -> set[tuple[Side, str]
     return {(side, record_id) for side, record_id in known if record_id}
 
 
-async def close_for_gone(session: AsyncSession, context: PassContext, side: Side, ids: Collection[str]) -> list[int]:
-    """End the errors and match questions of records that were asked for by id and are not there; return these."""
-    run_id = context.ref.run_id
-    await errors.close_errors(session, context.scope, side.other, ids, run_id)
-    return await conflicts.close(
-        session, context.scope, "match", [f"{side}:{record_id}" for record_id in ids], "closed"
-    )
+async def close_for_gone(
+    session: AsyncSession, context: PassContext, side: Side, ids: Sequence[str], at: datetime
+) -> list[int]:
+    """End all that is kept of records without a link that were asked for by id and are not there.
+
+    Returns their conflicts.
+    """
+    await errors.close_errors(session, context.scope, side.other, ids, context.ref.run_id)
+    return await forget(session, context, side, ids, at) if ids else []

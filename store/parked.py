@@ -45,6 +45,15 @@ async def released(session: AsyncSession, scope: Scope, parents: Scope) -> bool:
     return await kinship.released(session, scope, parents)
 
 
+async def waiting_for(
+    session: AsyncSession, scope: Scope, side: Side, parent_ids: Collection[str]
+) -> list[tuple[Side, str]]:
+    """The parked records of one side that wait for these parents."""
+    parked = (scope.covers(STAGED), STAGED.c.state == "parked", STAGED.c.side == side.value)
+    query = select(STAGED.c.record_id).where(*parked, STAGED.c.parent_id.in_(list(parent_ids)))
+    return [(side, record_id) for record_id in (await session.execute(query)).scalars()]
+
+
 async def unknown_parents(session: AsyncSession, scope: Scope, parents: Scope) -> list[tuple[Side, str]]:
     """Parents that children wait for and of which nothing is known: neither read, nor linked, nor asked for."""
     found = await _unknown_of_moved(session, scope, parents)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import pytest
+
 from activities.contracts import Mode
 from core.records import Entity
 from starter.services.backend import Backend
+from starter.services.refusals import Missing
 from starter.services.status import record_state
 from tests.engine.inproc import Passes
 from tests.engine.test_matching import ACCOUNTS, CONTACTS, account, both_totals, customer
@@ -113,6 +116,28 @@ async def test_i2_a_parked_child_that_is_deleted_meanwhile_is_not_made(passes: P
     await passes.run_all(ACCOUNTS, CONTACTS)
     assert await both_totals(passes, "contacts") == (0, 0)
     assert await passes.links_of(CONTACTS) == {}
+
+
+async def test_i6_i10_a_child_whose_parent_is_gone_waits_no_longer(passes: Passes) -> None:
+    """A customer is deleted with its contact, which was never linked: nobody is asked for pass after pass."""
+    body = {
+        "name": "Borealis Freight",
+        "currency": "EUR",
+        "contacts": [{"email": "ida@borealis.example", "is_primary": True}],
+    }
+    made = await passes.boxes.control("alguna", "POST", "records/accounts", body)
+    await configure(passes)
+    assert (await passes.run_pass(CONTACTS)).counts["parked"] == 1
+    await passes.boxes.control("alguna", "DELETE", f"records/accounts/{made['id']}", None)
+
+    await passes.run_pass(ACCOUNTS, Mode.INBOX)
+    asked = len(passes.mailbox.runs())
+    last = await passes.run_pass(CONTACTS)
+
+    assert "parked" not in last.counts
+    assert len(passes.mailbox.runs()) == asked, "the parent is not asked for again"
+    with pytest.raises(Missing):
+        await state_of(passes, CONTACTS, made["contacts"][0]["id"])
 
 
 async def test_ids_of_parents_are_translated_both_ways(passes: Passes) -> None:
