@@ -162,19 +162,44 @@ async def _read_side(engine: Engine, context: PassContext, side: Side) -> bool:
         return False
     along = [await engine.child(context, other) for other in await _pulled(engine, context, side)]
     fields = {item.scope.entity: item.plan.paths(side) for item in [context, *along]}
-    position, seen, started = reading.position, 0, time.monotonic()
-    while seen < engine.options.fetch_size and time.monotonic() - started < SLICE_SECONDS:
-        at = utc_now()
-        page, failure = await _pages(connector, FetchRequest(entity, fields, cursor, reading.full, position))
-        failpoints.reach("page:read")
-        await _store_page(engine, context, along, side, page, position, at)
-        if failure is not None:
-            raise failure
-        seen += len(page.records)
-        position = page.position
-        if position is None:
-            return False
-    return True
+    request = FetchRequest(entity, fields, cursor, reading.full, reading.position)
+    seen, started = 0, time.monotonic()
+    ahead = _begin(connector, request)
+    try:
+        while True:
+            at, reading_on = ahead
+            page, failure = await reading_on
+            failpoints.reach("page:read")
+            seen += len(page.records)
+            more = page.position is not None and failure is None
+            more = more and seen < engine.options.fetch_size and time.monotonic() - started < SLICE_SECONDS
+            was, request = request.position, replace(request, position=page.position)
+            if more:
+                # The vendor answers while this page is stored.
+                ahead = _begin(connector, request)
+            await _store_page(engine, context, along, side, page, was, at)
+            if failure is not None:
+                raise failure
+            if not more:
+                return page.position is not None
+    finally:
+        await _end(ahead[1])
+
+
+_Reading = asyncio.Task[tuple[Page, SyncError | None]]
+
+
+def _begin(connector: Connector, request: FetchRequest) -> tuple[datetime, _Reading]:
+    """Begin to read the next pages; since when what they show may be out of date."""
+    return utc_now(), asyncio.create_task(_pages(connector, request))
+
+
+async def _end(reading: _Reading) -> None:
+    """Let go of a read that nobody waits for any more."""
+    reading.cancel()
+    await asyncio.wait([reading])
+    if not reading.cancelled():
+        reading.exception()
 
 
 async def _pages(connector: Connector, request: FetchRequest) -> tuple[Page, SyncError | None]:

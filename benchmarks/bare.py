@@ -1,8 +1,8 @@
 """The yardstick: a plain asyncio script that makes the same vendor calls, and keeps nothing if it dies.
 
 No store, no Temporal, no leases, no budget, no retries; records live in a dict. It reads Alguna with the official SDK,
-looks at Salesforce's rows, creates and updates by Collections with as many requests in flight as the service, and reads
-back what it wrote. It keeps pace with the sandboxes, so what the service needs more is the price of durability.
+looks at Salesforce's rows, creates and updates by Collections, and reads back what it wrote, each with as many requests
+in flight as the service. It keeps pace with the sandboxes, so what the service needs more is the price of durability.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from alguna import AsyncAlguna
+from alguna import AsyncAlguna, CustomerListResponse
 
 ALGUNA_PAGE = 100
 WRITE_ROWS = 200
@@ -61,14 +61,16 @@ class BareSync:
         return len(fresh) + len(changed)
 
     async def _read_alguna(self, sdk: AsyncAlguna) -> dict[str, Row]:
-        rows: dict[str, Row] = {}
-        offset = 0
-        while True:
-            page = await sdk.customers.list(limit=ALGUNA_PAGE, offset=offset, sort="created_at:asc")
-            rows |= {one.id: _row(one) for one in page.data or []}
-            offset += ALGUNA_PAGE
-            if page.pagination is None or offset >= ALGUNA_PAGE * (page.pagination.total_pages or 0):
-                return rows
+        slots = asyncio.Semaphore(IN_FLIGHT)
+
+        async def read(offset: int) -> CustomerListResponse:
+            async with slots:
+                return await sdk.customers.list(limit=ALGUNA_PAGE, offset=offset, sort="created_at:asc")
+
+        first = await read(0)
+        end = ALGUNA_PAGE * first.pagination.total_pages
+        pages = await asyncio.gather(*(read(offset) for offset in range(ALGUNA_PAGE, end, ALGUNA_PAGE)))
+        return {one.id: _row(one) for page in (first, *pages) for one in page.data}
 
     async def _read_changes(self, salesforce: httpx.AsyncClient) -> None:
         columns = f"Id,{MARKER},SystemModstamp,{','.join(_COLUMNS)}"

@@ -1,4 +1,5 @@
-"""Calls to Alguna: the official SDK for reads, and stored bytes for writes, over our own HTTP client.
+"""Calls to Alguna: the official SDK for reads (of pages of customers only its types), and stored bytes for writes,
+over our own HTTP client.
 
 Writes do not go through the SDK's typed methods, because a stored request must reach the vendor byte for byte as it
 was stored, also when it is sent again by a newer SDK: Alguna answers 422 to the same key with another body (sheet
@@ -7,7 +8,8 @@ was stored, also when it is sent again by a newer SDK: Alguna answers 422 to the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -15,7 +17,9 @@ from alguna import AsyncAlguna
 from alguna.client import DEFAULT_API_VERSION
 from alguna.core.api_error import ApiError
 from alguna.core.parse_error import ParsingError
+from alguna.types.customer_list_response import CustomerListResponse
 
+from connectors.alguna.customers import parse_customers
 from connectors.alguna.errors import detail_of, to_error
 from connectors.alguna.spec import PAGE_ROWS
 from connectors.auth import Access
@@ -53,6 +57,10 @@ class AlgunaClient:
     async def read(self, call: Callable[[AsyncAlguna], Awaitable[T]]) -> T:
         """Make a call that only reads, through the SDK; short blips are ridden out."""
         return await read_with_retries(lambda: self._read_once(call))
+
+    async def customers(self, **query: str | int) -> CustomerListResponse:
+        """Read a page of customers; short blips are ridden out."""
+        return await self.read(lambda _sdk: self._customers(query))
 
     async def rows(self, page_of: Callable[[AsyncAlguna, int], Awaitable[Any]]) -> list[Any]:
         """Return all rows of a list; `page_of` calls it at an offset, with `PAGE_ROWS` as its limit."""
@@ -98,6 +106,15 @@ class AlgunaClient:
         self._backoff.reset()
         return result
 
+    async def _customers(self, query: Mapping[str, str | int]) -> CustomerListResponse:
+        credentials = await self._access.credentials()
+        url = f"{_base_url(credentials)}/customers"
+        response = await self._http_for(credentials).get(url, params=query, headers=_headers(credentials))
+        if response.is_success:
+            with contextlib.suppress(ValueError):
+                return parse_customers(response.content)
+        raise ApiError(status_code=response.status_code, headers=dict(response.headers), body=_parsed(response))
+
     async def _failed(self, status: int, headers: object, body: object, *, read: bool) -> SyncError:
         known = dict(headers) if isinstance(headers, dict | httpx.Headers) else {}
         wait = self._backoff.next() if status == 429 else None
@@ -106,12 +123,7 @@ class AlgunaClient:
         return error
 
     async def _send(self, request: WriteRequest, credentials: Credentials) -> httpx.Response:
-        headers = {
-            "Authorization": f"Bearer {credentials.values[_TOKEN_KEY]}",
-            "Alguna-Version": DEFAULT_API_VERSION,
-            "Content-Type": "application/json",
-            **request.headers,
-        }
+        headers = {**_headers(credentials), "Content-Type": "application/json", **request.headers}
         if request.idempotency_key is not None:
             headers["Idempotency-Key"] = request.idempotency_key
         url = f"{_base_url(credentials)}/{request.path}"
@@ -142,6 +154,13 @@ class AlgunaClient:
 
     async def _token(self) -> str:
         return (await self._access.credentials()).values[_TOKEN_KEY]
+
+
+def _headers(credentials: Credentials) -> dict[str, str]:
+    return {
+        "Authorization": f"Bearer {credentials.values[_TOKEN_KEY]}",
+        "Alguna-Version": DEFAULT_API_VERSION,
+    }
 
 
 def _base_url(credentials: Credentials) -> str:

@@ -6,13 +6,13 @@ A scan makes exactly one call per 100 customers, and their contacts come with it
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from alguna import AsyncAlguna
 from alguna.types.customer_list_response import CustomerListResponse
 from alguna.types.customer_response import CustomerResponse
 from alguna.types.subscription_response import SubscriptionResponse
@@ -27,7 +27,7 @@ from connectors.alguna.records import (
     subscription_record,
 )
 from connectors.alguna.revenue import Revenue
-from connectors.alguna.spec import ALIASES, EMAIL, OVERLAP_SECONDS, PAGE_ROWS, REVENUE_FIELDS, facts_of
+from connectors.alguna.spec import ALIASES, EMAIL, OVERLAP_SECONDS, PAGE_ROWS, PAGES_AT_ONCE, REVENUE_FIELDS, facts_of
 from connectors.http import gather_bounded
 from connectors.protocols import ConnectorContext, FetchRequest, Page
 from connectors.values import iso
@@ -35,6 +35,7 @@ from core.errors import FieldValidation, Internal, NotFound
 from core.records import Entity, Record, Side
 
 _OWNERS = "alguna.contact_owner"
+_OLDEST_FIRST = "created_at:asc"
 _OLDEST = "1970-01-01T00:00:00Z"
 
 
@@ -59,7 +60,7 @@ class AlgunaReader:
         """Return the newest page of customers with their contacts, as far as they are asked for."""
         if entity is Entity.SUBSCRIPTIONS:
             return []
-        page = await self._client.read(_customer_page(0, "desc"))
+        page = await self._client.customers(limit=PAGE_ROWS, offset=0, sort="created_at:desc")
         return await self._records(page.data or [], fields.get(Entity.ACCOUNTS), fields.get(Entity.CONTACTS))
 
     async def customer(self, customer_id: str) -> CustomerResponse | None:
@@ -129,13 +130,33 @@ class AlgunaReader:
             place = {"step": "revenue", "offset": further[0], "newest": further[1]}
             return Page([], json.dumps(place), None, complete_scan=True)
         offset = int(place.get("offset", 0))
-        page = await self._client.read(_customer_page(offset))
-        customers = list({one.id: one for one in page.data or []}.values())
+        pages = await self._pages(offset, place.get("pages"))
+        customers = list({one.id: one for page in pages for one in page.data or []}.values())
         records = await self._records(customers, accounts, request.fields.get(Entity.CONTACTS))
-        if _is_last(page, offset):
+        offset += PAGE_ROWS * (len(pages) - 1)
+        if _is_last(pages[-1], offset):
             return Page(records, None, iso(datetime.now(UTC)), complete_scan=True)
-        place = {"step": "customers", "offset": offset + PAGE_ROWS}
+        place = {"step": "customers", "offset": offset + PAGE_ROWS, "pages": _total(pages[-1])}
         return Page(records, json.dumps(place), None, complete_scan=True)
+
+    async def _pages(self, offset: int, total: int | None) -> list[CustomerListResponse]:
+        """The page at an offset and, where it is known how many there are, some after it, read at once.
+
+        Where one fails, those before it; raises what the first one raised.
+        """
+        end = min(offset + PAGES_AT_ONCE * PAGE_ROWS, (total or 0) * PAGE_ROWS)
+        offsets = [offset, *range(offset + PAGE_ROWS, end, PAGE_ROWS)]
+        reads = [self._client.customers(limit=PAGE_ROWS, offset=one, sort=_OLDEST_FIRST) for one in offsets]
+        pages: list[CustomerListResponse] = []
+        for at, page in zip(offsets, await asyncio.gather(*reads, return_exceptions=True), strict=True):
+            if isinstance(page, BaseException):
+                if not pages:
+                    raise page
+                break
+            pages.append(page)
+            if _is_last(page, at):
+                break
+        return pages
 
     async def _subscriptions(self, request: FetchRequest) -> Page:
         place = _place(request.position)
@@ -190,7 +211,7 @@ class AlgunaReader:
         unseen = set(ids) - set(owners)
         offset = 0
         while unseen:
-            page = await self._client.read(_customer_page(offset))
+            page = await self._client.customers(limit=PAGE_ROWS, offset=offset, sort=_OLDEST_FIRST)
             await self._note_owners(page.data or [])
             found |= _among(unseen, page.data or [], fields)
             unseen -= set(found)
@@ -218,9 +239,7 @@ class AlgunaReader:
 
     async def _by_email(self, emails: Sequence[str]) -> list[CustomerResponse]:
         async def one(email: str) -> list[CustomerResponse]:
-            page = await self._client.read(
-                lambda sdk: sdk.customers.list(email=email, limit=PAGE_ROWS, offset=0, sort="created_at:asc")
-            )
+            page = await self._client.customers(email=email, limit=PAGE_ROWS, offset=0, sort=_OLDEST_FIRST)
             return page.data or []
 
         lists = await gather_bounded([_bound(one, email) for email in emails])
@@ -231,14 +250,15 @@ def _bound(function: Callable[[str], Any], value: str) -> Callable[[], Any]:
     return lambda: function(value)
 
 
-def _customer_page(offset: int, order: str = "asc") -> Callable[[AsyncAlguna], Any]:
-    return lambda sdk: sdk.customers.list(limit=PAGE_ROWS, offset=offset, sort=f"created_at:{order}")
+def _total(page: CustomerListResponse | Any) -> int | None:
+    return page.pagination.total_pages if page.pagination else None
 
 
 def _is_last(page: CustomerListResponse | Any, offset: int) -> bool:
-    if page.pagination is None or page.pagination.total_pages is None:
+    total = _total(page)
+    if total is None:
         return len(page.data or []) < PAGE_ROWS
-    return bool(offset // PAGE_ROWS + 1 >= page.pagination.total_pages)
+    return offset // PAGE_ROWS + 1 >= total
 
 
 def _among(ids: Collection[str], customers: Sequence[CustomerResponse], fields: Collection[str]) -> dict[str, Record]:

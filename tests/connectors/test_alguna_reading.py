@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx
+from alguna import AsyncAlguna
+from alguna.client import DEFAULT_API_VERSION
+
+from connectors.alguna.customers import parse_customers
 from connectors.protocols import Connector, FetchRequest
+from core.errors import RateLimit
 from core.records import Entity, Record
 from tests.connectors.support import Control, Services, fetch_all
 
@@ -223,6 +231,56 @@ async def test_a_customers_mrr_follows_a_subscription_that_ends_and_costs_little
     after = {one.id: one.fields["mrr"] for one in (await fetch_all(alguna_connector, scan(["mrr"])))[0]}
 
     assert after == {**before, active["customer_id"]: Decimal(0)}
+
+
+async def test_of_pages_read_at_once_those_before_a_refused_one_count(
+    alguna: Control, alguna_connector: Connector
+) -> None:
+    ids = await alguna.seed(Entity.ACCOUNTS, 650)
+    first = await alguna_connector.fetch(scan(["name"]))
+    await alguna.fault("rate_limit", method="GET", path="^/customers$", times=1, every=3, retryAfter=0)
+
+    records, position, refused = list(first.records), first.position, 0
+    while position is not None:
+        try:
+            page = await alguna_connector.fetch(replace(scan(["name"]), position=position))
+        except RateLimit:
+            refused += 1
+            continue
+        records += page.records
+        position = page.position
+
+    assert [record.id for record in records] == ids
+    assert (refused, [call["status"] for call in await alguna.calls()].count(429)) in {(0, 1), (1, 1)}
+
+
+def test_a_customer_of_unexpected_shape_stops_no_page() -> None:
+    odd = {"id": "cust_2", "name": 7, "tax_type": "moon_tax", "billing_address": {"city": "Hull"}}
+    rows: list[dict[str, Any]] = [{"id": "cust_1", "name": "Acme", "created_at": "2026-05-02T08:00:00Z"}, odd]
+    body = {"data": rows, "pagination": {"per_page": 100, "total_pages": 1}}
+
+    one, two = parse_customers(json.dumps(body).encode()).data
+    plain, _ = parse_customers(json.dumps(body).encode().replace(b"7", b'"Seven"')).data
+
+    shown: list[object] = [one.name, one.created_at, two.name, two.tax_type]
+    assert shown == ["Acme", plain.created_at, 7, "moon_tax"]
+    assert two.billing_address is not None
+    assert two.billing_address.city == "Hull"
+
+
+async def test_pages_of_customers_are_what_the_sdk_makes_of_them(alguna: Control, alguna_services: Services) -> None:
+    await alguna.seed(Entity.ACCOUNTS, 20)
+    granted = await alguna.credentials()
+    async with httpx.AsyncClient(trust_env=False) as http:
+        sdk = AsyncAlguna(base_url=granted["baseUrl"], api_key=lambda: granted["apiKey"], httpx_client=http)
+        theirs = await sdk.customers.list(limit=100, offset=0, sort="created_at:asc")
+        reply = await http.get(
+            f"{granted['baseUrl']}/customers?limit=100&offset=0&sort=created_at:asc",
+            headers={"Authorization": f"Bearer {granted['apiKey']}", "Alguna-Version": DEFAULT_API_VERSION},
+        )
+
+    assert len(theirs.data) == 20
+    assert parse_customers(reply.content).model_dump() == theirs.model_dump()
 
 
 async def test_a_key_replaced_in_mid_read_is_taken_up(

@@ -41,7 +41,9 @@ async def test_a_scan_reads_each_record_once_in_as_few_calls_as_pages_allow(syst
 
     assert sorted(record.id for record in records) == sorted(ids)
     assert all(record.fields.keys() == {system.name} for record in records)
-    assert pages == len(await system.control.calls()) == max(1, -(-count // system.vendor.page))
+    calls = len(await system.control.calls())
+    assert calls == max(1, -(-count // system.vendor.page))
+    assert pages <= calls
     assert cursor
 
 

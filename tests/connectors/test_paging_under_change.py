@@ -151,6 +151,8 @@ async def start(
     async def begin(provider: str, entity: Entity) -> Reading:
         for constant in PAGES[provider]:
             monkeypatch.setattr(constant, ROWS)
+        # One after the other, so that people can work between any two of them.
+        monkeypatch.setattr("connectors.alguna.reader.PAGES_AT_ONCE", 1)
         control, vendor = await account_of(provider), VENDORS[provider]
         opened.append((await control.services()).connect(provider))
         people = People(control, entity, vendor.name, vendor.edit, deletes=provider != "alguna")
