@@ -81,7 +81,7 @@ test-model: install ## search 2,000 random histories for a broken promise (MODEL
 		$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -v tests/model/test_model.py $(ARGS)
 
 test-crash: install ## kill workers, API, Temporal and databases at hundreds of points, and check both systems
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/crash/matrix.py tests/crash/servers.py $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/crash/matrix.py tests/crash/money_matrix.py tests/crash/servers.py $(ARGS)
 
 test-chaos: install ## let both sides lie, stall, forget and vanish, and hold every sync to agreement or a typed error
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/chaos/matrix.py $(ARGS)

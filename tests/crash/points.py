@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 RUN = [
     "plan_run:begin",
     "plan_run:end",
@@ -57,3 +59,26 @@ SOME = [
     "finish_run:end",
 ]
 """Those where a defect would cost most, for the tests that everybody runs."""
+
+
+def _of_pass(entity: str, left_out: Collection[str] = ()) -> list[str]:
+    """All points of this entity's pass but these, in the order of the pass."""
+    steps = [*READ, *MATCH, *TRANSFORM, *WRITE, *CLOSE]
+    return [f"{point}@{entity}" for point in steps if point not in left_out]
+
+
+_AS_LONG_AS_THE_KEY_LIVES = ("settle:looked",)
+"""What Alguna was sent is not looked for: its key tells what became of it."""
+
+_OF_NEW_RECORDS = ("links:storing", "links:stored")
+"""What is linked already is not matched."""
+
+OF_MONEY = {
+    "issue": _of_pass("invoices"),
+    "bill": _of_pass("invoices", _AS_LONG_AS_THE_KEY_LIVES),
+    "pay": _of_pass("payments"),
+    "receive": _of_pass("payments", _AS_LONG_AS_THE_KEY_LIVES),
+    "amend": _of_pass("invoices", _OF_NEW_RECORDS),
+    "void": _of_pass("invoices", _OF_NEW_RECORDS),
+}
+"""All that a pass goes through after each of the things that people do with money (`tests.crash.money`)."""
