@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(1200)]
 of_each_provider = pytest.mark.parametrize(
     "system", [BY_NAME[provider] for provider in DESKS], ids=lambda system: system.provider
 )
-STOCK = {"pay": 6, "receive": 6, "amend": 6, "void": 30}
+STOCK = {"pay": 12, "receive": 12, "amend": 6, "void": 30}
 """How many bills both sides have before people begin."""
 
 
