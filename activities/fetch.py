@@ -235,11 +235,12 @@ async def _store_page(
     scan = pass_id if page.complete_scan else None
     async with engine.turn(context) as session:
         own = [record for record in page.records if record.entity is context.ref.entity]
-        intake = await take_in(session, context, side, own, at=at, scan=scan)
+        intake = await take_in(session, context, side, own, at=at, retry=context.full, scan=scan)
         await passes.add_counts(session, pass_id, intake.tally)
         for other in along:
             records = [record for record in page.records if record.entity is other.ref.entity]
-            pulled = await take_in(session, other, side, records, at=at, count=False, scan=scan)
+            again = {"retry": context.full, "count": False}
+            pulled = await take_in(session, other, side, records, at=at, **again, scan=scan)
             await passes.share_scan(
                 session,
                 context.ref.run_ids,

@@ -43,6 +43,8 @@ class Findings:
     """Records met while looking for partners that are outside their filter."""
     barred: list[tuple[Side, str, str]] = field(default_factory=list)
     """(side, id, partner): the partner is outside its filter, so the record is neither linked nor made anew."""
+    answered: set[str] = field(default_factory=set)
+    """Subjects that a person has decided, however."""
     created: list[str] = field(default_factory=list)
     """Subjects that a person wants to be created, not linked."""
     records: dict[Place, Record] = field(default_factory=dict)
@@ -108,6 +110,7 @@ async def _by_decision(
     subjects = {f"{item.record.side}:{item.record.id}": item for item in alone}
     async with engine.db.session() as session:
         decided = await conflicts.decisions(session, context.scope, "match", list(subjects))
+    findings.answered |= decided.keys()
     for subject, decision in decided.items():
         record = subjects.pop(subject).record
         match decision["resolution"]:

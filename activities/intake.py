@@ -19,7 +19,7 @@ from core.enums import OnDelete
 from core.merge import adopt
 from core.records import PARENT_OF, Record, Side
 from core.values import Value
-from store import conflicts, deletions, endings, links, match_keys, parked, sightings, staging
+from store import conflicts, deletions, endings, errors, links, match_keys, parked, sightings, staging
 from store.deletions import Verdict
 from store.links import LinkState
 from store.passes import Tally
@@ -50,12 +50,15 @@ async def take_in(
     at: datetime,
     count: bool = True,
     force: bool = False,
+    retry: bool = False,
     scan: str | None = None,
 ) -> Intake:
     """Compare records of one side with what is known of them and stage those that differ.
 
     `count` adds the others to the counts (not for a second look within a pass); `force` stages records although they
-    are unchanged (a retry, an event, a resolution); `scan` is the pass under which linked records are noted as seen.
+    are unchanged (a retry, an event, a resolution), `retry` those with an open error: who asks for a full pass may have
+    put something right at a vendor (a closed period, a missing right). `scan` is the pass under which linked records
+    are noted as seen.
     """
     intake = Intake()
     unique = {record.id: record for record in records}
@@ -66,6 +69,7 @@ async def take_in(
     linked |= await _welcome_back(session, context, side, unique, linked, buried, at=at)
     known = await links.unlinked(session, context.scope, side, missing)
     parted = await reunite(session, context, side, [unique[record_id] for record_id in missing], buried)
+    troubled = await errors.troubled(session, context.scope, side, ids) if retry else set[str]()
     confirmed: list[LinkState] = []
     staged: list[tuple[Record, int | None]] = []
     unknown: list[Record] = []
@@ -81,7 +85,7 @@ async def take_in(
                 skipped.append(record.id)
                 continue
             moves = strays(context, state, record) or (not state.outside and differs(context, side, state, record))
-            if force or moves:
+            if force or moves or record.id in troubled:
                 staged.append((record, state.id))
             elif state.outside:
                 skipped.append(record.id)
@@ -100,7 +104,8 @@ async def take_in(
             skipped.append(record.id)
             continue
         seen = known.get(record.id)
-        if not force and (record.deleted or is_settled(context, seen, record)):
+        settled = is_settled(context, seen, record) and record.id not in troubled
+        if not force and (record.deleted or settled):
             skipped.append(record.id)
             continue
         staged.append((record, None))

@@ -113,7 +113,7 @@ async def _store(session: AsyncSession, context: PassContext, chunk: ChunkRef, f
     run_id = context.ref.run_id
     if asks:
         questions = [question(item, findings, context.plan.matching) for item in findings.ambiguous]
-        await conflicts.put(session, context.scope, questions, run_id, utc_now())
+        await conflicts.put(session, context.scope, questions, run_id, utc_now(), findings.answered)
     answered = [f"{side}:{record_id}" for side, record_id in findings.skipped] + findings.created
     ended += await conflicts.close(session, context.scope, "match", answered, "resolved")
     waiting = {(item.side, item.id) for item in mine} if asks else set()

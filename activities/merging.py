@@ -212,6 +212,16 @@ def _note_waiting(context: PassContext, link: LinkState, result: MergeResult, vi
             if path in views[side].fields:
                 link.ahead.setdefault(side.value, {})[path] = views[side].fields[path]
                 link.waiting.setdefault(side.value, {})[name] = since.isoformat() if since else ""
+    # Where nothing was ever agreed on, the side that has not changed is known by nothing else.
+    for path, side in (
+        (names[name].name(side), side) for name in _unsettled(result) - link.base.keys() for side in Side
+    ):
+        if path in views[side].fields:
+            link.ahead.setdefault(side.value, {})[path] = views[side].fields[path]
+
+
+def _unsettled(result: MergeResult) -> set[str]:
+    return {name for waiting in result.waiting.values() for name in waiting}
 
 
 def _judge(

@@ -1,7 +1,7 @@
 """What a pass looks at again by itself, although nobody edited it; and what is over because its record is gone.
 
-Failures that time may have mended are tried again when they are due. A conflict whose fields are not for a person to
-decide any more is merged anew, and so closes itself or asks for less.
+Failures that time may have mended are tried again when they are due (a full pass tries all of them: `intake`). A
+conflict whose fields are not for a person to decide any more is merged anew, and so closes itself or asks for less.
 """
 
 from __future__ import annotations

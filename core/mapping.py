@@ -79,7 +79,11 @@ def _transformed(field: FieldPlan, target: Side, value: Value, origin: Origin) -
     function = field.functions.get(target)
     if function is None:
         raise FieldValidation(f"there is no custom function that gives `{field.name(target)}`")
-    return function(value, origin)
+    given = function(value, origin)
+    if isinstance(given, dict):
+        told = "returned an object; return text, a number, true or false, a list, or null"
+        raise FieldValidation(f"the custom function that gives `{field.name(target)}` {told}")
+    return given
 
 
 def _matches(

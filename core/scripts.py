@@ -176,6 +176,9 @@ def _readable(stack: str) -> str:
 
 def _refusal(text: str, source: str) -> str:
     first, _, stack = text.partition("\n")
+    if not first.startswith("SyntaxError"):
+        # An expression, such as `value.trim()`: it was evaluated, and looked for its value.
+        return f"{_NO_FUNCTION['']} ({first})"
     at = _POSITION.search(stack)
     if at is None:
         return first

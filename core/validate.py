@@ -180,7 +180,7 @@ class _EntityCheck:
         field = schema.field(name)
         if field is None:
             return f"{_SYSTEM[side]} has no field `{name}` on {schema.object_name}" + did_you_mean(name, schema.fields)
-        return _write_problem(side, field, mapping) if mapping.direction.allows(side) else None
+        return _write_problem(side, schema, field, mapping) if mapping.direction.allows(side) else None
 
     def _sides(self) -> dict[Side, EntitySchema | None]:
         return {side: self.schemas.get((side, self.entity)) for side in Side}
@@ -244,9 +244,13 @@ def _name(side: Side, mapping: FieldMapping) -> str:
     return mapping.alguna_field if side is Side.ALGUNA else mapping.external_field
 
 
-def _write_problem(side: Side, field: FieldSchema, mapping: FieldMapping) -> str | None:
+def _write_problem(side: Side, schema: EntitySchema, field: FieldSchema, mapping: FieldMapping) -> str | None:
     if field.read_only:
-        return f"`{field.name}` is read-only in {_SYSTEM[side]}; use the direction {_ONLY_FROM[side].value}"
+        message = f"`{field.name}` is read-only in {_SYSTEM[side]}; use the direction {_ONLY_FROM[side].value}"
+        # `contacts[isPrimary=true].email` is read; a customer's `email` is written.
+        leaf = field.name.rpartition(".")[2]
+        plain = schema.fields.get(leaf) if "[" in field.name else None
+        return message if plain is None or plain.read_only else f"{message}, or map `{leaf}`, which can be written"
     if field.create_only and not mapping.write_once:
         return f"`{field.name}` can only be set when the record is created in {_SYSTEM[side]}; add writeOnce: true"
     return None

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core import circuits, resting
 from core.causes import cause_of, retry_after
 from core.errors import HINTS, ErrorType, RecordFailure
-from core.records import Side
+from core.records import Entity, Side
 from store.database import chunked, upsert
-from store.links import LinkState
+from store.links import LINKS, RECREATE, LinkState
 from store.scope import Scope, table_of
 from store.tables.runs import RecordError
 from store.tables.sync import InboxItem
@@ -175,11 +176,48 @@ async def due(session: AsyncSession, scope: Scope, at: datetime, limit: int) -> 
     return list((await session.execute(query.order_by(ERRORS.c.next_retry_at).limit(limit))).scalars())
 
 
+async def make_due(session: AsyncSession, scope: Scope, at: datetime) -> None:
+    """Let the next passes try all open errors again, also those that time cannot mend: the configuration has changed.
+
+    Errors of whole mappings and of circuits look for their cause by themselves.
+    """
+    of_record = [~ERRORS.c.source_id.startswith(prefix) for prefix in (circuits.SUBJECT_PREFIX, resting.SUBJECT_PREFIX)]
+    later = ERRORS.c.next_retry_at.is_(None) | (ERRORS.c.next_retry_at > at)
+    waiting = (ERRORS.c.status == "open", ERRORS.c.place != MADE, later)
+    await session.execute(update(ERRORS).where(scope.covers(ERRORS), *waiting, *of_record).values(next_retry_at=at))
+
+
+async def troubled(session: AsyncSession, scope: Scope, side: Side, ids: Collection[str]) -> set[str]:
+    """Which of these records of a side an open error is about."""
+    column = ERRORS.c.alguna_id if side is Side.ALGUNA else ERRORS.c.external_id
+    found: set[str] = set()
+    for part in chunked(sorted(ids)):
+        mine = (scope.covers(ERRORS), ERRORS.c.status == "open", ERRORS.c.place != MADE, column.in_(part))
+        found |= {str(row[0]) for row in (await session.execute(select(column).where(*mine))).all()}
+    return found
+
+
+async def make_anew(session: AsyncSession, integration_id: str, entities: Collection[Entity]) -> None:
+    """Let the partners be made anew that a write found gone, and of which an error is still open."""
+    lost = exists().where(
+        ERRORS.c.integration_id == LINKS.c.integration_id,
+        ERRORS.c.entity == LINKS.c.entity,
+        ERRORS.c.alguna_id == LINKS.c.alguna_id,
+        ERRORS.c.external_id == LINKS.c.external_id,
+        ERRORS.c.type == ErrorType.NOT_FOUND.value,
+        ERRORS.c.status.in_(["open", "retrying"]),
+    )
+    ours = (LINKS.c.integration_id == integration_id, LINKS.c.entity.in_([entity.value for entity in entities]))
+    ended = (LINKS.c.status == "tombstoned", LINKS.c.gone.is_not(None))
+    await session.execute(update(LINKS).where(*ours, *ended, lost).values(rule=RECREATE))
+
+
 async def postpone(session: AsyncSession, rows: Sequence[RecordError], at: datetime) -> None:
     """Note when errors that are tried now are due once more, should this attempt come to nothing at all."""
-    later = [
-        {"row": row.id, "due": at + delay} for row in rows if (delay := retry_after(ErrorType(row.type), row.attempts))
-    ]
+    later = []
+    for row in rows:
+        delay = retry_after(ErrorType(row.type), row.attempts)
+        later.append({"row": row.id, "due": None if delay is None else at + delay})
     if later:
         statement = update(ERRORS).where(ERRORS.c.id == bindparam("row")).values(next_retry_at=bindparam("due"))
         await (await session.connection()).execute(statement, later)

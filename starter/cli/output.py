@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,10 @@ _STYLES = {
     "yellow": {"queued", "running", "paused", "open", "retrying", "parked", "pending", "conflict", "resolving"},
     "red": {"failed", "completed_with_errors", "canceled", "auth_expired", "disconnected", "error", "disabled"},
 }
+
+
+_LINE_BREAKS = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
+"""What would take a cell apart."""
 
 
 def is_terminal() -> bool:
@@ -64,7 +69,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, titl
     if not rows:
         say(empty or "nothing to show")
         return
-    texts = [[cell(value) for value in row] for row in rows]
+    texts = [[_LINE_BREAKS.sub("↵", cell(value)) for value in row] for row in rows]
     if is_terminal():
         table = Table(*columns, title=title or None, title_justify="left", header_style="bold")
         for row in texts:

@@ -74,7 +74,9 @@ def list_conflicts(
     ]
     show_table(["id", "integration", "kind", "entity", "record", "what"], rows, empty="No conflicts.")
     if rows:
-        say("Decide with: external-sync conflicts resolve ID --use alguna|external (see --help for more)")
+        ways = {"fields": "--use alguna|external", "match": "--link ID|--create|--skip"}
+        fitting = " or ".join(way for kind, way in ways.items() if any(one["kind"] == kind for _, one in found))
+        say(f"Decide with: external-sync conflicts resolve ID {fitting} (see --help for more)")
 
 
 @conflicts.command("show")
@@ -116,7 +118,9 @@ def resolve_conflict(
         list[str] | None,
         typer.Option("--value", metavar="FIELD=TEXT", help="Give one field a new value; FIELD:=JSON for other types."),
     ] = None,
-    link: Annotated[str | None, typer.Option(metavar="ID", help="Match conflict: it is this external record.")] = None,
+    link: Annotated[
+        str | None, typer.Option(metavar="ID", help="Match conflict: it is this record of the other side.")
+    ] = None,
     create: Annotated[bool, typer.Option("--create", help="Match conflict: create a new record.")] = False,
     skip: Annotated[bool, typer.Option("--skip", help="Match conflict: leave it alone.")] = False,
     everyone: Annotated[
@@ -141,7 +145,11 @@ def resolve_conflict(
     decision = decide(use, field or [], value or [], link, create=create, skip=skip)
     with open_client() as client:
         name = choose(client, integration)
-        decision["version"] = client.conflict(name, conflict)["version"]
+        asked = client.conflict(name, conflict)
+        if link and asked.get("algunaId") is None:
+            # The question is about an external record: what it is linked with is in Alguna.
+            decision["algunaId"] = decision.pop("externalId")
+        decision["version"] = asked["version"]
         result = client.resolve_conflict(name, conflict, decision)
     show_json(result) if as_json else say(f"Decided {conflict}. Both sides follow shortly: external-sync history")
 
@@ -266,7 +274,8 @@ def _summary(conflict: Conflict) -> str:
     if conflict["kind"] == "deletions":
         return "many deletions at once: external-sync deletions"
     fields = [field["algunaField"] for field in conflict.get("fields") or []]
-    return ", ".join(fields) or f"{len(conflict.get('candidates') or [])} candidates"
+    number = len(conflict.get("candidates") or [])
+    return ", ".join(fields) or f"{number} candidate{'' if number == 1 else 's'}"
 
 
 def _field_row(field: ConflictField) -> list[object]:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import Mode
 from core.circuits import SUBJECT_PREFIX as CIRCUIT_PREFIX
+from core.enums import OnNotFound
 from core.problems import Problem
 from core.records import Entity, Side
 from core.resting import SUBJECT_PREFIX
@@ -77,6 +78,8 @@ async def retry(backend: Backend, integration: Integration, selection: Selection
 
     async def mark(session: AsyncSession) -> None:
         await errors.set_status(session, ids, "retrying", was=["open", "ignored"])
+        if config.on_not_found is OnNotFound.CREATE:
+            await errors.make_anew(session, integration.id, list(asked))
 
     async def unmark(session: AsyncSession) -> None:
         await errors.set_status(session, ids, "open", was=["retrying"])

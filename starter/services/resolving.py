@@ -19,6 +19,7 @@ from starter.services.backend import Backend
 from starter.services.configuring import stored
 from starter.services.refusals import Clash, Invalid, Missing, Unavailable, invalid
 from starter.services.steering import tell_decision
+from starter.services.systems import connected
 from store import conflicts, links, views
 from store.scope import Scope
 from store.tables.connections import Integration
@@ -170,4 +171,17 @@ async def _partner(backend: Backend, integration: Integration, row: ConflictRow,
         taken = await links.active(session, scope, side.other, [str(partner)])
     if taken and taken[str(partner)].gone is not side:
         raise invalid(key, f"`{partner}` is linked with `{taken[str(partner)].id_on(side)}` already")
+    if partner not in [item.get(key) for item in row.candidates]:
+        await _check_there(backend, integration, scope.entity, side.other, key, str(partner))
     return {"resolution": "link", key: partner}
+
+
+async def _check_there(
+    backend: Backend, integration: Integration, entity: Entity, side: Side, key: str, record_id: str
+) -> None:
+    """Refuse a partner that nobody proposed and that is not there: the answer could never be carried out."""
+    async with connected(backend, integration) as sides:
+        found = await sides[side].read(entity, [record_id], [])
+    if record_id not in found or found[record_id].deleted:
+        owner = "Alguna" if side is Side.ALGUNA else integration.provider
+        raise invalid(key, f"{owner} has no record `{record_id}` of {entity.value}")

@@ -243,6 +243,14 @@ async def test_i2_a_match_cannot_take_a_record_that_is_linked(world: World) -> N
     await resolve(world, conflict_id, {"version": 1, "resolution": "alguna"}, 422)
 
 
+async def test_i9_a_match_cannot_take_a_record_that_is_not_there(world: World) -> None:
+    await world.configure()
+    conflict_id = await ask(world, of_match(Side.ALGUNA))
+    answer = await resolve(world, conflict_id, {"version": 1, "resolution": "link", "externalId": "001X"}, 422)
+    assert answer["errors"] == [{"field": "externalId", "message": "salesforce has no record `001X` of accounts"}]
+    assert (await world.call("GET", f"/{{id}}/conflicts/{conflict_id}"))["status"] == "open"
+
+
 async def test_a_decision_nobody_could_be_told_of_leaves_the_conflict_open(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

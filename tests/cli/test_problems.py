@@ -72,3 +72,21 @@ def test_many_conflicts_are_decided_at_once_and_summed_up(api: FakeApi, command:
     shown = command("conflicts", "--summary", "--days", "7").out
     assert re.search(r"accounts +name +3", shown)
     assert re.search(r"email +latest_wins +- +9 +4 +5", shown)
+
+
+def test_a_match_of_an_external_record_is_linked_with_one_of_alguna(api: FakeApi, command: Command) -> None:
+    api.on("GET", "/integrations", [ONE])
+    asked = {"id": "7", "version": 3, "kind": "match", "entity": "accounts", "algunaId": None, "externalId": "001C"}
+    api.on("GET", "/integrations/int_salesforce/conflicts/7", asked)
+    api.on("POST", "/integrations/int_salesforce/conflicts/7/resolve", {})
+    assert command("conflicts", "resolve", "7", "--link", "cust_2").code == 0
+    assert api.calls[-1].body == {"resolution": "link", "algunaId": "cust_2", "version": 3}
+
+
+def test_a_line_break_in_a_value_takes_no_row_apart(api: FakeApi, command: Command) -> None:
+    api.on("GET", "/integrations", [ONE])
+    asked = {"id": "8", "kind": "match", "entity": "accounts", "externalId": "a\nb", "candidates": [{}]}
+    api.on("GET", "/integrations/int_salesforce/conflicts", [asked])
+    header, row, hint = command("conflicts").out.splitlines()
+    assert re.search(r"a↵b +1 candidate$", row), header
+    assert "--link ID|--create|--skip" in hint

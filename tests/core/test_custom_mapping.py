@@ -203,6 +203,13 @@ def test_i3_a_preview_shows_both_ways_and_the_stack() -> None:
     assert "toExternal failed: TypeError: not a function\n    at <anonymous> (line 1" in broken.error
 
 
+def test_i9_an_object_fits_no_field() -> None:
+    plan = compiled(CUSTOM | {"toExternal": "value => ({ text: value })", "toAlguna": LOWER})
+    made = create(plan, Side.ALGUNA, SideView({"status": "x"}))
+    assert [failure.field for failure in made.failures] == ["Status__c"]
+    assert "`Status__c` returned an object; return text" in made.failures[0].message
+
+
 def test_a_function_that_is_not_there_carries_nothing() -> None:
     with pytest.raises(FieldValidation, match="no custom function that gives `lastName`"):
         to_alguna(NAMES.fields[1], "x")

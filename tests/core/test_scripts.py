@@ -92,6 +92,7 @@ def test_whether_a_function_reads_its_record() -> None:
         ("value => 1], [value => 2", "(line 1, column 11)"),
         ("return 5", "(line 1, column 1)"),
         ("'text'", "is not a function"),
+        ("value.trim()", "is not a function; write `function (value, record) { … }`"),
         (" ", "is not a function"),
         ("async value => value", "neither asynchronous nor a generator"),
         ("function* (value) {}", "neither asynchronous nor a generator"),

@@ -134,6 +134,11 @@ def test_a_good_configuration_has_no_problem() -> None:
             "externalField",
             "use the direction external_to_alguna",
         ),
+        (
+            {"algunaField": "contacts[isPrimary=true].email", "externalField": "Email__c"},
+            "algunaField",
+            "use the direction alguna_to_external, or map `email`, which can be written",
+        ),
         ({"algunaField": "currency", "externalField": "CurrencyIsoCode"}, "algunaField", "add writeOnce: true"),
         ({"algunaField": "email", "externalField": "Name"}, "externalField", "written twice, see mappings[0]"),
         ({"algunaField": "name", "externalField": "Email__c"}, "algunaField", "mapped twice, see mappings[0]"),

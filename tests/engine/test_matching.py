@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from activities.contracts import Mode
-from core.records import Entity
+from core.records import Entity, Side
+from store import conflicts, staging
+from store.types import utc_now
 from tests.engine.inproc import Passes
 
 ACCOUNTS, CONTACTS, SUBSCRIPTIONS = Entity.ACCOUNTS, Entity.CONTACTS, Entity.SUBSCRIPTIONS
@@ -65,6 +67,23 @@ async def test_i2_an_ambiguous_match_shows_candidates_with_reasons(passes: Passe
     assert await both_totals(passes) == (1, 2), "never a guess, never a third"
     await passes.run_pass(ACCOUNTS, Mode.FULL)
     assert next(row for row in await passes.conflicts() if row.alguna_id == ours).version == question.version
+
+
+async def test_i6_an_answer_that_names_a_lost_record_is_asked_for_again(passes: Passes) -> None:
+    ours = await customer(passes, "Zephyr Works", "ap@zephyr.example")
+    for name in ("Zephyr Works", "Old Zephyr"):
+        await account(passes, name, "ap@zephyr.example")
+    await passes.configure("accounts", matching=rules(BY_EMAIL))
+    await passes.run_pass(ACCOUNTS)
+    asked = next(row for row in await passes.conflicts() if row.alguna_id == ours)
+    assert asked.id is not None
+    async with passes.services.db.transaction() as session:
+        answer = {"resolution": "link", "externalId": "0010n000000000ZZZZ"}
+        assert await conflicts.decide(session, asked.id, asked.version, answer)
+        await staging.ask(session, passes.scope(ACCOUNTS), [(Side.ALGUNA, ours)], "resolution", utc_now())
+    await passes.run_pass(ACCOUNTS, Mode.INBOX)
+    again = next(row for row in await passes.conflicts() if row.alguna_id == ours)
+    assert (again.version, again.decision) == (asked.version + 1, None)
 
 
 async def test_i2_an_ambiguity_ends_by_itself_when_a_duplicate_is_deleted(passes: Passes) -> None:

@@ -264,7 +264,7 @@ async def test_another_total_leaves_the_invoice_and_names_both(company: Company)
     assert await company.all(Invoice) == []
 
 
-async def test_a_closed_period_and_a_line_without_an_item_are_told(company: Company) -> None:
+async def test_an_unmapped_line_and_a_closed_period_are_told_and_carried_once_mended(company: Company) -> None:
     world = company.world
     await world.configure(*ALL, entityOptions={"invoices": {**OPTIONS["invoices"], "itemMap": {"by": "sku"}}})
     await untaxed_customer(company)
@@ -278,11 +278,16 @@ async def test_a_closed_period_and_a_line_without_an_item_are_told(company: Comp
     await company.sync(status="completed_with_errors")
     [error] = await world.errors()
     assert (error.type, "itemMap" in error.message) == ("field_validation", True)
-    await world.configure(*ALL, entityOptions=OPTIONS)
     await company.set_up(closingDate="2099-12-31")
-    await company.sync(Mode.FULL, status="completed_with_errors")
-    assert [(one.type, one.vendor_code) for one in await world.errors()] == [("conflict", "6210")]
+    await world.configure(*ALL, entityOptions=OPTIONS)
+    await company.sync(status="completed_with_errors")
+    [error] = await world.errors()
+    assert (error.type, error.vendor_code) == ("conflict", "6210"), "the corrected map is tried without being asked"
     assert await company.all(Invoice) == []
+    await company.set_up(closingDate=None)
+    await company.sync(Mode.FULL)
+    assert not await world.errors(), "nor does a full sync wait for the error's next attempt"
+    assert len(await company.all(Invoice)) == 1
 
 
 async def test_a_payment_that_both_sides_took_is_not_paid_twice(company: Company) -> None:
