@@ -7,6 +7,7 @@ passes with their counts, and the outcomes with the values that would be written
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -112,7 +113,11 @@ class RehearsedConnector:
         there = [one for one in operations if not _under_planned(one)]
         found = await self.inner.current(there, fields) if there else {}
         planned = [one for one in operations if _under_planned(one)]
-        if planned and isinstance(self.inner, KnowsNewParents):
+        if not planned:
+            return found
+        # What a write must know beside its parent: settings, items, tax rates.
+        found |= await self.inner.current([replace(one, parent_id=None) for one in planned], fields)
+        if isinstance(self.inner, KnowsNewParents):
             # Reading the new parents is a call for each in the real sync.
             numbers = {_number(one.parent_id or "") for one in planned}
             self.sent += len(numbers)
@@ -120,7 +125,7 @@ class RehearsedConnector:
                 values = await rehearsal.values_of(session, numbers)
             for one in planned:
                 parent = values.get(_number(one.parent_id or ""), {})
-                found[one.id] = self.inner.current_of_new(one, parent)
+                found[one.id] = self.inner.current_of_new(one, parent, found.get(one.id))
         return found
 
     def normalise(self, entity: Entity, values: Mapping[str, Value]) -> dict[str, Value]:

@@ -246,8 +246,11 @@ class Connector(Protocol):
 class KnowsNewParents(Protocol):
     """A connector that must know a record's parent before it can write the record, and can tell of a planned one."""
 
-    def current_of_new(self, operation: Operation, parent: Mapping[str, Value]) -> Current:
-        """Return what `current` would say once the parent was created with these values (own path -> value)."""
+    def current_of_new(self, operation: Operation, parent: Mapping[str, Value], known: Current | None) -> Current:
+        """Return what `current` would say once the parent was created with these values (own path -> value).
+
+        `known` is what it says without a parent.
+        """
         ...
 
 

@@ -146,9 +146,10 @@ class AlgunaConnector:
         found |= await self._money.current([one for one in operations if one.entity in MONEY], fields)
         return found | await self._subscriptions(subscriptions, fields)
 
-    def current_of_new(self, operation: Operation, parent: Mapping[str, Value]) -> Current:
-        """Return what a customer would be like that was created with these values."""
-        return Current(None, context_of_new(operation.parent_id or "", parent))
+    def current_of_new(self, operation: Operation, parent: Mapping[str, Value], known: Current | None) -> Current:
+        """Return what a customer, or an invoice to be paid, would be like that was created with these values."""
+        context = known.context if known is not None and known.context else {}
+        return Current(None, {**context, **context_of_new(operation.parent_id or "", parent)})
 
     def normalise(self, entity: Entity, values: Mapping[str, Value]) -> dict[str, Value]:
         """Return values as Alguna keeps them, as far as known: blank text is none, currencies are upper case."""

@@ -239,9 +239,8 @@ def _other_total(operation: Operation, invoice: InvoiceResponse) -> RecordFailur
 
 def _line_body(line: AlgunaLine, number: int, known: Mapping[str, Any]) -> dict[str, Value]:
     product = line.product_id
-    # Of a customer that does not exist yet nothing was read (a dry run).
-    if product is None and line.sku is not None and "products" in known:
-        found = known["products"].get(line.sku) or []
+    if product is None and line.sku is not None:
+        found = (known.get("products") or {}).get(line.sku) or []
         if len(found) != 1:
             how_many = "no product" if not found else f"{len(found)} products"
             raise Refused(f"line {number}: Alguna has {how_many} with the sku `{line.sku}`", LINES)

@@ -13,7 +13,7 @@ from connectors.netsuite.customers import CustomerWriter
 from connectors.netsuite.invoices import InvoiceWriter
 from connectors.netsuite.lookups import Lookups
 from connectors.netsuite.options import needs_of
-from connectors.netsuite.payments import PaymentWriter, payment_of
+from connectors.netsuite.payments import PaymentWriter, current_of_new, payment_of
 from connectors.netsuite.reader import NetSuiteReader
 from connectors.netsuite.records import stored_form
 from connectors.netsuite.schema import Schemas
@@ -77,6 +77,10 @@ class NetSuiteConnector(ExternalConnector):
             for one, context in (await self._writers[entity].context(chosen)).items():
                 found[one] = replace(found[one], context=context)
         return found | await self._made_before(operations, found, fields)
+
+    def current_of_new(self, operation: Operation, parent: Mapping[str, Value], known: Current | None) -> Current:
+        """Return what a payment must know of an invoice that was created with these values."""
+        return current_of_new(operation) if operation.entity is Entity.PAYMENTS else known or Current(None)
 
     async def find_created(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Record]:
         """Find what creates of unknown outcome made: by marker, payments by that of the whole and their invoice."""

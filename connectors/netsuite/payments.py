@@ -18,7 +18,7 @@ from connectors.netsuite.client import NetSuiteClient
 from connectors.netsuite.spec import AMOUNT, MARKER, VENDOR, record_path
 from connectors.netsuite.statements import Statement, among
 from connectors.netsuite.writing import Context, RecordWriter, Refused, external_id, made_id, refuse, refused
-from connectors.protocols import WriteRequest, WriteResult, WriteStatus
+from connectors.protocols import Current, WriteRequest, WriteResult, WriteStatus
 from connectors.values import as_number, canonical, json_text
 from core.documents import allocation_id, split_allocation
 from core.errors import FieldValidation
@@ -97,6 +97,12 @@ class PaymentWriter(RecordWriter):
             return [WriteResult(one.id, WriteStatus.DONE, one.target_id) for one in operations]
         payment = made_id(response)
         return [WriteResult(one.id, WriteStatus.DONE, allocation_id(payment, one.parent_id)) for one in operations]
+
+
+def current_of_new(operation: Operation) -> Current:
+    """Return what `current` would say of a payment's invoice once it was created."""
+    invoice: dict[str, Value] = {"id": operation.parent_id, "entity": "", "currency": ""}
+    return Current(None, {"invoice": invoice, "payment": None, "paid": Decimal(0)})
 
 
 def payment_of(operation: Operation) -> str:

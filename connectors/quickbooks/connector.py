@@ -12,7 +12,7 @@ from connectors.quickbooks.company import Books
 from connectors.quickbooks.customers import CustomerWriter
 from connectors.quickbooks.invoices import InvoiceWriter
 from connectors.quickbooks.options import needs_of
-from connectors.quickbooks.payments import PaymentWriter
+from connectors.quickbooks.payments import PaymentWriter, current_of_new
 from connectors.quickbooks.readers import QuickBooksReader
 from connectors.quickbooks.records import stored_form
 from connectors.quickbooks.rows import Rows
@@ -76,6 +76,10 @@ class QuickBooksConnector(ExternalConnector):
     async def current(self, operations: Sequence[Operation], fields: Collection[str]) -> dict[int, Current]:
         """Read the records that are about to be written, with their versions."""
         return await self._reader.current(operations, fields)
+
+    def current_of_new(self, operation: Operation, parent: Mapping[str, Value], known: Current | None) -> Current:
+        """Return what a payment must know of an invoice that was created with these values."""
+        return current_of_new(operation, parent) if operation.entity is Entity.PAYMENTS else known or Current(None)
 
     def plan(self, operations: Sequence[Operation], current: Mapping[int, Current]) -> list[WriteRequest]:
         """Put operations into batches of 30."""

@@ -15,11 +15,12 @@ from connectors.protocols import Current, WriteResult, WriteStatus
 from connectors.quickbooks.documents import payment_records, settled
 from connectors.quickbooks.records import Row, object_of
 from connectors.quickbooks.spec import AMOUNT, LINES, NUMBER_CHARACTERS, REFERENCE, TOTAL, VENDOR
-from connectors.quickbooks.writer import Item, ObjectWriter, gone, row_of, target
+from connectors.quickbooks.writer import ROW, Item, ObjectWriter, gone, row_of, target
 from connectors.values import as_number
 from core.documents import allocation_id, split_allocation
 from core.errors import ErrorType, RecordFailure
 from core.records import Entity, Operation, OperationKind
+from core.values import Value
 
 _CENT_PLACES = 2
 
@@ -30,6 +31,17 @@ def reference_of(operation: Operation) -> str:
     if len(payment) <= NUMBER_CHARACTERS:
         return payment
     return "A-" + hashlib.sha256(payment.encode()).hexdigest()[: NUMBER_CHARACTERS - 2]
+
+
+def current_of_new(operation: Operation, invoice: Mapping[str, Value]) -> Current:
+    """Return what `current` would say of a payment's invoice once it was created with these values."""
+    row: dict[str, Value] = {
+        "Id": operation.parent_id,
+        "CustomerRef": {"value": ""},
+        "CurrencyRef": {"value": invoice.get("CurrencyRef.value")},
+        "Balance": invoice.get(TOTAL),
+    }
+    return Current(None, {ROW: row})
 
 
 class PaymentWriter(ObjectWriter):

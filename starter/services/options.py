@@ -7,6 +7,7 @@ from connectors.registry import provider_spec
 from core.config import EntityOptions, IntegrationConfig, given_options, plan
 from core.problems import Problem
 from core.records import Entity, Side
+from core.values import Value, dump_json
 from starter.services.backend import Backend
 from starter.services.systems import connected
 from store.tables.connections import Integration
@@ -57,6 +58,11 @@ async def _complete(
 def _message(need: Need) -> str:
     """The reason, and what could be chosen."""
     shown = need.candidates[:SHOWN]
-    listed = ", ".join(f"`{one.value}` ({one.label})" for one in shown)
+    listed = ", ".join(f"`{_written(one.value)}` ({one.label})" for one in shown)
     more = f" and {len(need.candidates) - SHOWN} more" if len(need.candidates) > SHOWN else ""
     return f"{need.reason}; it can be {listed}{more}" if shown else need.reason
+
+
+def _written(value: Value) -> str:
+    """A value as a body or a file of the configuration holds it."""
+    return value if isinstance(value, str) else dump_json(value)

@@ -37,8 +37,7 @@ class Local(Passes):
         dry_run: bool = False,
         direction: Direction | None = None,
     ) -> Run:
-        """Carry out a run and return its row. Dry runs and runs of one direction need a Temporal server."""
-        assert not dry_run
+        """Carry out a run and return its row. Runs of one direction need a Temporal server."""
         assert direction is None
         found = await self.services.configs.current(INTEGRATION)
         assert found is not None
@@ -54,6 +53,7 @@ class Local(Passes):
                 entities=[entity.value for entity in entities],
                 workflow_id=run_id,
                 at=utc_now(),
+                dry_run=dry_run,
             )
         for entity in (one for one in Entity if one in entities):
             of = PassRef(
@@ -62,6 +62,7 @@ class Local(Passes):
                 entity=entity,
                 mode=mode,
                 run_ids=[run_id],
+                dry_run=dry_run,
             )
             await self.carry_out(of)
         await ActivityEnvironment().run(Steps(self.engine).finish_run, RunEnd(run_id=run_id))
