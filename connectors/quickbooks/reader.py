@@ -16,7 +16,7 @@ from connectors.quickbooks import statements
 from connectors.quickbooks.cursors import Cursor, Phase, Position
 from connectors.quickbooks.errors import POISONED
 from connectors.quickbooks.records import Row, id_of, modified
-from connectors.quickbooks.rows import BOTH, Rows
+from connectors.quickbooks.rows import BOTH, Part, Rows
 from connectors.quickbooks.spec import CDC_ROWS, QUERY_ROWS, VENDOR, facts_of
 from connectors.quickbooks.statements import CREATED, MODIFIED
 from connectors.values import iso
@@ -96,21 +96,30 @@ class ObjectReader(ABC):
             conditions.append(BOTH)
         # From the last row that was read on: it tells whether those before it are still there.
         start = max(place.seen, 1)
-        part = await self.rows.page(self.name, conditions, order, start, QUERY_ROWS)
-        fresh = _after(part.rows, place.last)
-        if fresh is None:
-            start = 1
-            part = await self.rows.page(self.name, conditions, order, start, QUERY_ROWS)
-            fresh = part.rows
+        part, fresh, start = await self._fresh(conditions, order, start, place.last)
         records = await self.records(fresh, wanted)
         started = part.began if first else place.started
-        if not part.full or not part.rows:
+        if not part.full:
             return Page(records, None, Cursor.begin(started).dump(), complete_scan=scan)
         row = part.rows[-1]
         last = _time(row, scan=scan)
         seen = sum(_time(one, scan=scan) == last for one in part.rows) + (start - 1 if last == place.at else 0)
         here = Position(phase=place.phase, started=started, at=last, seen=seen, last=id_of(row))
         return Page(records, here.dump(), None, complete_scan=scan)
+
+    async def _fresh(
+        self, conditions: Sequence[str], order: str, start: int, last: str
+    ) -> tuple[Part, Sequence[Row], int]:
+        """The next page that has a readable row behind the last one, or is the end; these rows; where it begins."""
+        while True:
+            part = await self.rows.page(self.name, conditions, order, start, QUERY_ROWS)
+            fresh = _after(part.rows, last)
+            if fresh is None:
+                start, last = 1, ""
+            elif fresh or not part.full:
+                return part, fresh, start
+            else:
+                start, last = start + QUERY_ROWS, ""
 
 
 def _after(rows: Sequence[Row], last: str) -> Sequence[Row] | None:
