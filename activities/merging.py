@@ -206,7 +206,7 @@ def _note_waiting(context: PassContext, link: LinkState, result: MergeResult, vi
     """Keep the values that are known but not agreed, with the time they were first seen."""
     names = {plan.alguna_field: plan for plan in context.plan.fields}
     link.ahead, link.waiting = {}, {}
-    for side, waiting in result.waiting.items():
+    for side, waiting in (*result.waiting.items(), *result.overruled.items()):
         for name, since in waiting.items():
             path = names[name].name(side)
             if path in views[side].fields:

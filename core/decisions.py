@@ -85,6 +85,7 @@ class MergeResult:
     `decisions`: all but KEEP. `settled`: bases that move now, without a write. `writes`: target side -> its own path ->
     value; only sides with something to write are present, and so in `pending` (bases that move when that side's write
     is done, by Alguna field) and `waiting` (changed values not settled yet: Alguna field -> when first seen).
+    `overruled` tells the same of changed values of a target until it is written: a refused write leaves them there.
     `failures`: fields whose value could not be carried over; they stay, the others go on.
     """
 
@@ -94,6 +95,7 @@ class MergeResult:
     pending: dict[Side, dict[str, FieldBase]]
     failures: tuple[RecordFailure, ...]
     waiting: dict[Side, dict[str, datetime | None]]
+    overruled: dict[Side, dict[str, datetime | None]]
 
     @property
     def conflicts(self) -> tuple[Decision, ...]:

@@ -95,9 +95,8 @@ def merge(
             if untouched and not (plan.derives and origins.derived(item, known)):
                 continue
         work.merge_field(_Case(item, known, ours, theirs))
-    return MergeResult(
-        tuple(work.decisions), work.settled, work.writes, work.pending, tuple(work.failures), work.waiting
-    )
+    decisions, failures = tuple(work.decisions), tuple(work.failures)
+    return MergeResult(decisions, work.settled, work.writes, work.pending, failures, work.waiting, work.overruled)
 
 
 def create(plan: EntityPlan, source_side: Side, source: SideView) -> CreateResult:
@@ -195,6 +194,7 @@ class _Work:
     pending: dict[Side, dict[str, FieldBase]] = field(default_factory=dict)
     failures: list[RecordFailure] = field(default_factory=list)
     waiting: dict[Side, dict[str, datetime | None]] = field(default_factory=dict)
+    overruled: dict[Side, dict[str, datetime | None]] = field(default_factory=dict)
 
     def merge_field(self, case: _Case) -> None:
         self._confirm(case)
@@ -267,6 +267,8 @@ class _Work:
             return
         self._decide(case, _FLOW[target], rule)
         self._write(case, target, carried, _sent(target, source_value, carried, self._time(case, target.other)))
+        if target in changed:
+            self.overruled.setdefault(target, {})[case.item.alguna_field] = self._time(case, target)
 
     def _write_both(self, case: _Case, value: Value, changed: list[Side]) -> None:
         """Bring both sides to a person's own value; a side that already holds it is left alone."""

@@ -110,6 +110,6 @@ def test_notes_hold_no_values() -> None:
     notes: Notes = {}
     base = FieldBase("a secret name", "a secret name")
     find_flips(notes, [Decision("name", Action.TO_ALGUNA, "only_change", base, "a secret name", "another secret")])
-    note_writes(notes, MergeResult((), {}, {}, {Side.EXTERNAL: {"name": base}}, (), {}))
+    note_writes(notes, MergeResult((), {}, {}, {Side.EXTERNAL: {"name": base}}, (), {}, {}))
     stop(notes, Flip("name", Side.EXTERNAL, "x", "y"), {Side.ALGUNA: "a secret", Side.EXTERNAL: None}, 1)
     assert "secret" not in dump_json(notes)

@@ -105,6 +105,27 @@ async def test_a_name_that_a_vendor_holds_is_an_error_and_a_stranger_is_never_ta
     assert await company.all(Customer) == []
 
 
+async def test_i4_a_refused_name_that_was_to_overrule_another_is_not_sent_in_every_pass(company: Company) -> None:
+    world = company.world
+    taken, alguna_id = await world.boxes.seed("alguna", "accounts", 2)
+    await world.configure("accounts")
+    await company.sync()
+    links = await world.links_of(Entity.ACCOUNTS)
+    name = (await company.one(Customer, links[taken])).DisplayName
+    await world.boxes.edit("alguna", "accounts", alguna_id, name=name)
+    await company.edit("accounts", links[alguna_id], DisplayName="Theirs Ltd")
+    await company.sync(status="completed_with_errors")
+    await world.boxes.clear_calls()
+    await company.sync()
+    assert await world.boxes.writes() == []
+    [error] = await world.errors()
+    assert (error.type, error.alguna_id, error.attempts) == ("duplicate", alguna_id, 1)
+    await world.boxes.edit("alguna", "accounts", alguna_id, name="Ours Ltd")
+    await company.sync()
+    assert (await company.one(Customer, links[alguna_id])).DisplayName == "Ours Ltd"
+    await company.quiet()
+
+
 async def test_a_customer_deleted_in_alguna_is_made_inactive(company: Company) -> None:
     world = company.world
     ids = await world.boxes.seed("alguna", "accounts", 3)
