@@ -26,10 +26,10 @@ FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.
 	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
 
 .DEFAULT_GOAL := help
-.PHONY: audit test-chaos test-cost test-browser test-crash test-fuzz help install demo up test test-postgres test-model check coverage bench bench-dlt bench-fair bench-latency bench-scale clean lock
+.PHONY: audit test-chaos test-convergence test-cost test-browser test-crash test-fuzz help install demo up test test-postgres test-model check coverage bench bench-dlt bench-fair bench-latency bench-scale clean lock
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 install: $(INSTALLED) $(WITNESS) ## prepare .venv from the pinned, hashed requirements
 
@@ -76,9 +76,12 @@ test: install ## run the tests (ARGS="tests/core -k merge" runs some, JOBS=1 run
 test-postgres: install ## run the tests of store and engine on PostgreSQL (from a wheel; nothing to install)
 	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/store tests/engine tests/model $(ARGS)
 
-test-model: install ## search 2,000 random histories for a broken promise (MODEL_EXAMPLES=50 MODEL_SEED=7 repeats some)
+test-model: install ## search 4,000 random histories, 2,000 with Salesforce (MODEL_PROVIDER=xero MODEL_EXAMPLES=50 MODEL_SEED=7)
 	@MODEL_EXAMPLES=$${MODEL_EXAMPLES:-2000} MODEL_SEED=$${MODEL_SEED:-$$(date +%s)} \
 		$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -v tests/model/test_model.py $(ARGS)
+
+test-convergence: install ## kill workers in random histories of all providers; passes and seconds to agree (CONVERGENCE_HISTORIES=12)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/model/convergence.py $(ARGS)
 
 test-crash: install ## kill workers, API, Temporal and databases at hundreds of points, and check both systems
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/crash/matrix.py tests/crash/money_matrix.py tests/crash/servers.py $(ARGS)

@@ -41,7 +41,13 @@ from tests.engine.processes import start_worker
 from worker import make_engine, make_worker
 
 INTEGRATION = "int_salesforce"
-_READS_BY_POST = re.compile(r"composite/sobjects/|/batch/read$|/search$|/query$|/suiteql$")
+_READS_BY_POST = re.compile(r"composite/sobjects/|/batch/read$|/search$|/query$|/suiteql$|/oauth|/connect/token$")
+
+
+def is_write(call: dict[str, Any]) -> bool:
+    """Whether a call of a sandbox's log changes something. Token calls and reads by POST do not."""
+    reads = call["method"] == "POST" and _READS_BY_POST.search(call["path"])
+    return call["method"] not in ("GET", "HEAD") and not reads
 
 
 class Sandboxes:
@@ -111,12 +117,11 @@ class Sandboxes:
             await self.control(system, "DELETE", "calls")
 
     async def writes(self) -> list[tuple[str, str]]:
-        """The writing calls since the log was cleared: (method, path). Token calls and reads by POST are none."""
+        """The writing calls since the log was cleared: (method, path)."""
         found = []
         for system in ("alguna", self.provider):
             for call in await self.calls(system):
-                reads = call["method"] == "POST" and _READS_BY_POST.search(call["path"])
-                if call["method"] not in ("GET", "HEAD") and "/oauth" not in call["path"] and not reads:
+                if is_write(call):
                     found.append((call["method"], call["path"]))
         return found
 

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
 
 from hypothesis import strategies as st
 
-from tests.model.people import (
-    ACCOUNTS,
-    ALGUNA,
-    CITY,
-    CONTACTS,
-    EMAIL,
-    ENTITIES,
-    LAST_NAME,
-    NAME,
-    SALESFORCE,
-    SUBSCRIPTIONS,
-    SYSTEMS,
-    People,
-    Place,
-)
+from tests.model.people import ALGUNA, EXTERNAL, SIDES, People, Place
+from tests.model.systems import ACCOUNTS, CITY, CONTACTS, EMAIL, LAST_NAME, NAME, SUBSCRIPTIONS, System
 
 Linked = Mapping[str, Sequence[tuple[str, str]]]
-"""(Alguna id, Salesforce id) of linked records, by entity."""
+"""(Alguna id, external id) of linked records, by entity."""
 
-NAMES: list[str | None] = ["Alder", "Birch", "Cedar", "  Dogwood  ", "Elm & O'Brien"]
+NAMES: list[str | None] = ["Alder", "Birch", "Cedar", "  Dogwood  ", "Elm & O'Brien", "Fir", "Ginkgo AG", "hazel"]
 EMAILS: list[str | None] = ["ash@mail.example", "bay@mail.example", "Cob@Mail.example", "doe@mail.example"]
 CITIES: list[str | None] = ["Aachen", "Bergen", "Cork"]
 VALUES = {NAME: NAMES, LAST_NAME: NAMES, EMAIL: [*EMAILS, None], CITY: CITIES}
 FIELDS = {ACCOUNTS: [NAME, EMAIL, CITY], CONTACTS: [LAST_NAME, EMAIL], SUBSCRIPTIONS: [NAME]}
 
-PLACES = st.integers(0, 9)
+NUMBERS = range(10)
+PLACES = st.sampled_from(NUMBERS)
 
 
 class Act(Protocol):
@@ -44,47 +34,47 @@ class Act(Protocol):
 
 @dataclass(frozen=True)
 class Create:
-    """A new account, in one system or, as the same company, in both."""
+    """A new account, on one side or, as the same company, on both."""
 
-    systems: tuple[str, ...]
+    sides: tuple[str, ...]
     name: str | None
     email: str | None
 
     def __call__(self, people: People, linked: Linked) -> None:
-        for system in self.systems:
-            people.create(system, ACCOUNTS, {NAME: self.name, EMAIL: self.email}, None)
+        for side in self.sides:
+            people.create(side, ACCOUNTS, {NAME: self.name, EMAIL: self.email}, None)
 
 
 @dataclass(frozen=True)
 class Child:
     """A new contact or subscription of an account, whether that is linked yet or not."""
 
-    system: str
+    side: str
     entity: str
     parent: int
     name: str | None
     email: str | None
 
     def __call__(self, people: People, linked: Linked) -> None:
-        parents = list(people.records(self.system, ACCOUNTS))
+        parents = list(people.records(self.side, ACCOUNTS))
         if not parents:
             return
         values = {NAME: self.name} if self.entity == SUBSCRIPTIONS else {LAST_NAME: self.name, EMAIL: self.email}
-        people.create(self.system, self.entity, values, parents[self.parent % len(parents)])
+        people.create(self.side, self.entity, values, parents[self.parent % len(parents)])
 
 
 @dataclass(frozen=True)
 class Edit:
     """One field of one record."""
 
-    system: str
+    side: str
     entity: str
     place: int
     field: str
     value: str | None
 
     def __call__(self, people: People, linked: Linked) -> None:
-        place = _pick(people, self.system, self.entity, self.place)
+        place = _pick(people, self.side, self.entity, self.place)
         if place is not None:
             people.edit(place, self.field, self.value)
 
@@ -97,44 +87,44 @@ class EditBoth:
     place: int
     field: str
     alguna: str | None
-    salesforce: str | None
+    external: str | None
 
     def __call__(self, people: People, linked: Linked) -> None:
         pairs = linked.get(self.entity, [])
         if not pairs:
             return
         ours, theirs = pairs[self.place % len(pairs)]
-        for system, record, value in ((ALGUNA, ours, self.alguna), (SALESFORCE, theirs, self.salesforce)):
-            if record in people.records(system, self.entity):
-                people.edit((system, self.entity, record), self.field, value)
+        for side, record, value in ((ALGUNA, ours, self.alguna), (EXTERNAL, theirs, self.external)):
+            if record in people.records(side, self.entity):
+                people.edit((side, self.entity, record), self.field, value)
 
 
 @dataclass(frozen=True)
 class Move:
     """A contact or subscription goes to another account. (Alguna refuses that for contacts.)"""
 
-    system: str
+    side: str
     entity: str
     place: int
     parent: int
 
     def __call__(self, people: People, linked: Linked) -> None:
-        place = _pick(people, self.system, self.entity, self.place)
-        if place is not None:
-            parents = list(people.records(self.system, ACCOUNTS))
+        place = _pick(people, self.side, self.entity, self.place)
+        parents = list(people.records(self.side, ACCOUNTS))
+        if place is not None and parents:
             people.move(place, parents[self.parent % len(parents)])
 
 
 @dataclass(frozen=True)
 class Merge:
-    """Two records of Salesforce become one."""
+    """Two records of the provider become one."""
 
     entity: str
     loser: int
     winner: int
 
     def __call__(self, people: People, linked: Linked) -> None:
-        records = list(people.records(SALESFORCE, self.entity))
+        records = list(people.records(EXTERNAL, self.entity))
         if len(records) < 2:
             return
         loser, winner = records[self.loser % len(records)], records[self.winner % len(records)]
@@ -146,19 +136,32 @@ class Merge:
 class Delete:
     """One record goes."""
 
-    system: str
+    side: str
     entity: str
     place: int
 
     def __call__(self, people: People, linked: Linked) -> None:
-        place = _pick(people, self.system, self.entity, self.place)
+        place = _pick(people, self.side, self.entity, self.place)
         if place is not None:
             people.delete(place)
 
 
 @dataclass(frozen=True)
+class Archive:
+    """One record of the provider is taken out of use."""
+
+    entity: str
+    place: int
+
+    def __call__(self, people: People, linked: Linked) -> None:
+        place = _pick(people, EXTERNAL, self.entity, self.place)
+        if place is not None:
+            people.archive(self.entity, place[2])
+
+
+@dataclass(frozen=True)
 class Restore:
-    """One record comes back out of the recycle bin."""
+    """One record comes back out of the recycle bin or archive."""
 
     entity: str
     place: int
@@ -167,45 +170,51 @@ class Restore:
         people.restore(self.entity, self.place)
 
 
-def _pick(people: People, system: str, entity: str, number: int) -> Place | None:
-    records = list(people.records(system, entity))
-    return (system, entity, records[number % len(records)]) if records else None
+def _pick(people: People, side: str, entity: str, number: int) -> Place | None:
+    records = list(people.records(side, entity))
+    return (side, entity, records[number % len(records)]) if records else None
 
 
-def acts(entities: Sequence[str]) -> st.SearchStrategy[Act]:
+@dataclass(frozen=True)
+class Choice:
+    """A kind of act, and what each of its arguments may be."""
+
+    kind: Callable[..., Act]
+    options: tuple[Sequence[Any], ...]
+
+    def draw(self, numbers: random.Random) -> Act:
+        """One of these acts, by a generator of random numbers."""
+        return self.kind(*(numbers.choice(some) for some in self.options))
+
+
+def choices(system: System, entities: Sequence[str]) -> list[Choice]:
     """What people may do with records of these entities; children are acted on as often as accounts."""
-    some: list[st.SearchStrategy[Act]] = []
+    some: list[Choice] = []
     for entity in entities:
         some += [_create(entity)] * 2
-        some += [_edits(entity, name) for name in FIELDS[entity]]
-        some += [_double_edits(entity, name) for name in FIELDS[entity] if name != CITY]
-        some.append(st.builds(Delete, st.sampled_from(SYSTEMS), st.just(entity), PLACES))
-        some.append(st.builds(Restore, st.just(entity), PLACES))
-        if entity != SUBSCRIPTIONS:
-            some.append(st.builds(Merge, st.just(entity), PLACES, PLACES))
+        for name in FIELDS[entity]:
+            some.append(Choice(Edit, (SIDES, [entity], NUMBERS, [name], VALUES[name])))
+            if name != CITY:
+                some.append(Choice(EditBoth, ([entity], NUMBERS, [name], VALUES[name], VALUES[name])))
+        some.append(Choice(Delete, (SIDES, [entity], NUMBERS)))
+        some.append(Choice(Restore, ([entity], NUMBERS)))
+        if system.archiving is not None:
+            some.append(Choice(Archive, ([entity], NUMBERS)))
+        if entity in system.merges:
+            some.append(Choice(Merge, ([entity], NUMBERS, NUMBERS)))
         if entity != ACCOUNTS:
-            some.append(st.builds(Move, st.sampled_from(SYSTEMS), st.just(entity), PLACES, PLACES))
-    return st.one_of(some)
+            some.append(Choice(Move, (SIDES, [entity], NUMBERS, NUMBERS)))
+    return some
 
 
-def _create(entity: str) -> st.SearchStrategy[Act]:
-    names, emails = st.sampled_from(NAMES), st.sampled_from([*EMAILS, None])
+def _create(entity: str) -> Choice:
+    emails = [*EMAILS, None]
     if entity == ACCOUNTS:
-        return st.builds(Create, st.sampled_from([(ALGUNA,), (SALESFORCE,), SYSTEMS]), names, emails)
-    return st.builds(Child, st.sampled_from(SYSTEMS), st.just(entity), PLACES, names, emails)
+        return Choice(Create, ([(ALGUNA,), (EXTERNAL,), SIDES], NAMES, emails))
+    return Choice(Child, (SIDES, [entity], NUMBERS, NAMES, emails))
 
 
-def _edits(entity: str, field: str) -> st.SearchStrategy[Act]:
-    values = st.sampled_from(VALUES[field])
-    return st.builds(Edit, st.sampled_from(SYSTEMS), st.just(entity), PLACES, st.just(field), values)
-
-
-def _double_edits(entity: str, field: str) -> st.SearchStrategy[Act]:
-    values = st.sampled_from(VALUES[field])
-    return st.builds(EditBoth, st.just(entity), PLACES, st.just(field), values, values)
-
-
-ACTS: dict[tuple[str, ...], st.SearchStrategy[Act]] = {
-    entities: acts(entities) for entities in ((ACCOUNTS,), (ACCOUNTS, CONTACTS), (ACCOUNTS, SUBSCRIPTIONS), ENTITIES)
-}
-"""What people may do, by the entities that are synced."""
+@cache
+def acts_on(system: System, entities: tuple[str, ...]) -> st.SearchStrategy[Act]:
+    """The same as values that hypothesis draws."""
+    return st.one_of([st.builds(one.kind, *map(st.sampled_from, one.options)) for one in choices(system, entities)])

@@ -10,28 +10,15 @@ from sqlalchemy import Table, select
 from sqlmodel import SQLModel
 
 from store.database import Database
-from tests.model.people import (
-    ACCOUNTS,
-    ALGUNA,
-    CONTACTS,
-    EMAIL,
-    SALESFORCE,
-    SYSTEMS,
-    People,
-    Place,
-    Row,
-    parent_of,
-    primary_of,
-    value_of,
-)
+from tests.engine.world import is_write
+from tests.model.people import ALGUNA, EXTERNAL, SIDES, People, Place, primary_of
 from tests.model.service import Service
+from tests.model.systems import ACCOUNTS, CONTACTS, EMAIL, Row
 
-_SIDE = {ALGUNA: "alguna", SALESFORCE: "external"}
-_ID = {ALGUNA: "alguna_id", SALESFORCE: "external_id"}
+_ID = {ALGUNA: "alguna_id", EXTERNAL: "external_id"}
 _COUNTED = ("created", "updated", "archived", "failed")
 _Overruled = tuple[str, str, str | None, str, Any]
-"""System, entity, record, field and the value that was overruled."""
-_MUTATING = {"POST", "PATCH", "PUT", "DELETE"}
+"""Side, entity, record, field and the value that was overruled."""
 
 
 class State:
@@ -69,11 +56,10 @@ def _table(name: str) -> Table:
 def writing_calls(service: Service) -> list[str]:
     """The calls that change something, since the logs were cleared."""
     found = []
-    for system in SYSTEMS:
-        for call in service.account(system).calls.listing(None)["data"]:
-            reads = call["method"] == "POST" and "composite/sobjects/" in call["path"]
-            if call["method"] in _MUTATING and "oauth2" not in call["path"] and not reads:
-                found.append(f"{system} {call['method']} {call['path']} -> {call['status']}")
+    for side in SIDES:
+        for call in service.account(side).calls.listing(None)["data"]:
+            if is_write(call):
+                found.append(f"{side} {call['method']} {call['path']} -> {call['status']}")
     return found
 
 
@@ -102,19 +88,20 @@ def check_nothing_open(state: State) -> None:
 
 def _living(state: State, people: People, entity: str) -> Iterator[tuple[Any, Row, Row]]:
     """The links of an entity whose records both live, with the records as they are."""
-    rows = {system: people.records(system, entity) for system in SYSTEMS}
+    rows = {side: people.records(side, entity) for side in SIDES}
     for link in state.linked(entity):
-        ours, theirs = rows[ALGUNA].get(link.alguna_id), rows[SALESFORCE].get(link.external_id)
+        ours, theirs = rows[ALGUNA].get(link.alguna_id), rows[EXTERNAL].get(link.external_id)
         if ours is not None and theirs is not None and not link.outside:
             yield link, ours, theirs
 
 
 def check_agreement(state: State, people: People, entity: str) -> None:
     """I4: linked records agree in every two-way field, but for what waits for a person."""
+    kept = people.system.keeps
     for link, ours, theirs in _living(state, people, entity):
         for name in people.two_way[entity]:
-            mine, other = value_of(ALGUNA, entity, ours, name), value_of(SALESFORCE, entity, theirs, name)
-            if _trimmed(mine) != _trimmed(other) and not _excused(state, link, name):
+            mine, other = people.value_of(ALGUNA, entity, ours, name), people.value_of(EXTERNAL, entity, theirs, name)
+            if kept(entity, name, mine) != kept(entity, name, other) and not _excused(state, link, name):
                 pair = f"{link.alguna_id} / {link.external_id}"
                 raise AssertionError(f"{entity}.{name} of {pair}: {mine!r} and {other!r}")
 
@@ -123,7 +110,7 @@ def check_relations(state: State, people: People, entity: str) -> None:
     """I4: linked children belong to linked parents, but for what waits, failed, or was so at their first meeting."""
     partners = {row.alguna_id: row.external_id for row in state.linked(ACCOUNTS)}
     for link, ours, theirs in _living(state, people, entity):
-        mine, other = parent_of(ALGUNA, ours), parent_of(SALESFORCE, theirs)
+        mine, other = people.parent_of(ALGUNA, entity, ours), people.parent_of(EXTERNAL, entity, theirs)
         if partners.get(mine or "") == other or _failed(state, link) or link.awaits is not None:
             continue
         met = link.parents.get("base") == [mine, other]
@@ -143,38 +130,34 @@ def _failed(state: State, link: Any) -> bool:
     return any(row.alguna_id == link.alguna_id or row.external_id == link.external_id for row in mine)
 
 
-def _trimmed(value: Any) -> Any:
-    return value.strip() if isinstance(value, str) else value
-
-
 def check_no_duplicates(state: State, people: People, entity: str) -> None:
     """I2: a record that nobody made has a partner that no other one was made for, and its story began with a person's.
 
     A story is longer than one link where a deleted record was made anew, as `onNotFound: create` wants.
     """
     links = [row for row in state.links if row.entity == entity]
-    for system, other in ((ALGUNA, SALESFORCE), (SALESFORCE, ALGUNA)):
+    for side, other in ((ALGUNA, EXTERNAL), (EXTERNAL, ALGUNA)):
         partners: Counter[str] = Counter()
-        for record in people.records(system, entity):
-            place = system, entity, record
+        for record in people.records(side, entity):
+            place = side, entity, record
             if place in people.book.made | people.book.restored | people.book.merged:
                 continue
-            found = {getattr(row, _ID[other]) for row in links if getattr(row, _ID[system]) == record}
+            found = {getattr(row, _ID[other]) for row in links if getattr(row, _ID[side]) == record}
             if entity == CONTACTS and _is_address(people, links, place):
                 continue
-            assert found, f"{system} {entity} {record} was made by the service and is not linked"
+            assert found, f"{side} {entity} {record} was made by the service and is not linked"
             told = _story(links, place) & people.book.made
-            assert told, f"{system} {entity} {record} was made for {found}, which nobody made"
+            assert told, f"{side} {entity} {record} was made for {found}, which nobody made"
             partners.update(found)
-        assert not [one for one, count in partners.items() if count > 1], f"made twice in {system}: {partners}"
-    for system in SYSTEMS:
-        linked = Counter(getattr(row, _ID[system]) for row in state.linked(entity))
+        assert not [one for one, count in partners.items() if count > 1], f"made twice in {side}: {partners}"
+    for side in SIDES:
+        linked = Counter(getattr(row, _ID[side]) for row in state.linked(entity))
         assert not [one for one, count in linked.items() if count > 1]
 
 
 def _is_address(people: People, links: list[Any], place: Place) -> bool:
     """Whether a contact came from the address of an account: in Alguna that is its primary contact's."""
-    born = {record for system, _, record in _story(links, place) if system == ALGUNA}
+    born = {record for side, _, record in _story(links, place) if side == ALGUNA}
     return any(
         (primary_of(row) or {}).get("id") in born
         and (ALGUNA, CONTACTS, (primary_of(row) or {})["id"]) not in people.book.made
@@ -189,7 +172,7 @@ def _story(links: list[Any], place: Place) -> set[Place]:
     while len(story) > before:
         before = len(story)
         for row in links:
-            pair = {(ALGUNA, entity, row.alguna_id), (SALESFORCE, entity, row.external_id)}
+            pair = {(ALGUNA, entity, row.alguna_id), (EXTERNAL, entity, row.external_id)}
             story |= pair if pair & story else set()
     return story
 
@@ -198,15 +181,15 @@ def check_no_lost_edit(state: State, people: People) -> None:
     """I3: what a person left in a field stands, or a decision names it and the value that took its place."""
     overruled = _overruled(state)
     owners = {row["id"]: row["customer_id"] for row in people.records(ALGUNA, CONTACTS).values()}
-    for (system, entity, record, name), value in people.book.edits.items():
-        rows = people.records(system, entity)
-        now = value_of(system, entity, rows[record], name) if record in rows else value
-        decided: set[_Overruled] = {(system, entity, record, name, value)}
-        if (system, entity, name) == (ALGUNA, CONTACTS, EMAIL):
+    for (side, entity, record, name), value in people.book.edits.items():
+        rows = people.records(side, entity)
+        now = people.value_of(side, entity, rows[record], name) if record in rows else value
+        decided: set[_Overruled] = {(side, entity, record, name, value)}
+        if (side, entity, name) == (ALGUNA, CONTACTS, EMAIL):
             # A primary contact's address is its customer's, too.
             decided.add((ALGUNA, ACCOUNTS, owners.get(record), EMAIL, value))
         if now != value and not decided & overruled:
-            told = f"{system} {entity} {record}.{name}: a person left {value!r}, it holds {now!r}, unaudited"
+            told = f"{side} {entity} {record}.{name}: a person left {value!r}, it holds {now!r}, unaudited"
             raise AssertionError(told)
 
 
@@ -215,23 +198,23 @@ def _overruled(state: State) -> set[_Overruled]:
     found: set[_Overruled] = set()
     for trail in state.audit:
         for decision in trail.decisions:
-            for system, side in _SIDE.items():
+            for side in SIDES:
                 if decision["action"] == f"to_{side}":
-                    ids = getattr(trail, _ID[system])
-                    found.add((system, trail.entity, ids, decision["field"], decision.get(side) or None))
+                    ids = getattr(trail, _ID[side])
+                    found.add((side, trail.entity, ids, decision["field"], decision.get(side) or None))
     return found
 
 
 def check_every_record_has_an_outcome(state: State, people: People, entity: str) -> None:
     """I6: a record is linked, or the store says why it is not."""
-    for system, side in _SIDE.items():
-        known = {getattr(row, _ID[system]) for row in state.links if row.entity == entity}
+    for side in SIDES:
+        known = {getattr(row, _ID[side]) for row in state.links if row.entity == entity}
         mine = [row for row in (*state.unlinked, *state.staged) if row.entity == entity and row.side == side]
         known |= {
             row.record_id for row in mine if getattr(row, "outcome", None) or getattr(row, "state", "") == "parked"
         }
-        silent = set(people.records(system, entity)) - known
-        assert not silent, f"nothing is known of {system} {entity} {silent}"
+        silent = set(people.records(side, entity)) - known
+        assert not silent, f"nothing is known of {side} {entity} {silent}"
 
 
 def check_counts(state: State) -> None:

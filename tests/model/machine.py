@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any, ClassVar, TypeVar
 
 from hypothesis import strategies as st
@@ -13,18 +13,18 @@ from activities.contracts import ConflictRef, Mode
 from core.records import Entity
 from sandbox.kit.faults import FaultKind, FaultMatch, FaultRule
 from store import conflicts
-from tests.model.acts import ACTS, PLACES, Act
+from tests.crash.systems import ALGUNA as ALGUNA_RAW
+from tests.engine.world import INTEGRATION
+from tests.model.acts import PLACES, Act, acts_on
 from tests.model.checks import State, check_everything, writing_calls
 from tests.model.faults import KINDS
-from tests.model.people import ACCOUNTS, CONTACTS, SYSTEMS, People, Place
-from tests.model.service import INTEGRATION, Service
-from tests.model.setups import ENTITY_SETS, RULES, Entities, Rules
+from tests.model.people import ALGUNA, SIDES, People, Place
+from tests.model.service import Service
+from tests.model.setups import RULES, Entities, Rules
+from tests.model.systems import ACCOUNTS, CONTACTS
 
 T = TypeVar("T")
 
-PASSES_TO_REST = 2
-"""One is enough once nothing waits for a retry. With contacts it is twice as many: a contact's address is also its
-customer's, and travels on with the passes after the one that brought it."""
 FAULTS = [
     FaultKind.DROP_AFTER_COMMIT,
     FaultKind.DROP_BEFORE_COMMIT,
@@ -36,17 +36,37 @@ FAULTS = [
 OWN = {"name": {"value": "Decided"}, "email": {"value": "decided@mail.example"}, "lastName": {"value": "Decided"}}
 
 MODES = st.sampled_from([Mode.INCREMENTAL, Mode.INCREMENTAL, Mode.INCREMENTAL, Mode.FULL])
-BEGINNINGS = st.sampled_from(ENTITY_SETS).flatmap(
-    lambda entities: st.tuples(st.just(entities), st.lists(ACTS[entities], min_size=1, max_size=6))
-)
+
+
+def beginnings() -> st.SearchStrategy[tuple[Entities, list[Act]]]:
+    """Which of the provider's entities are synced, and what people did before."""
+
+    def begin(machine: Machine) -> st.SearchStrategy[tuple[Entities, list[Act]]]:
+        system = machine.service.system
+        return st.sampled_from(system.entity_sets).flatmap(
+            lambda entities: st.tuples(st.just(entities), st.lists(acts_on(system, entities), min_size=1, max_size=6))
+        )
+
+    return st.runner().flatmap(begin)
 
 
 def work_of(least: int) -> st.SearchStrategy[list[Act]]:
     """What people do in between, with records of the entities of this history."""
-    return st.runner().flatmap(lambda machine: st.lists(ACTS[machine.entities], min_size=least, max_size=5))
+    return st.runner().flatmap(
+        lambda machine: st.lists(acts_on(machine.service.system, machine.entities), min_size=least, max_size=5)
+    )
 
 
 WORK, SOME = work_of(1), work_of(0)
+
+
+def passes_to_rest(entities: Collection[str]) -> int:
+    """How many passes may write at most when people have stopped.
+
+    One is enough once nothing waits for a retry. With contacts it is twice as many: a contact's address is also its
+    customer's, and travels on with the passes after the one that brought it.
+    """
+    return 4 if CONTACTS in entities else 2
 
 
 class Machine(RuleBasedStateMachine):
@@ -58,10 +78,11 @@ class Machine(RuleBasedStateMachine):
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    @initialize(beginning=BEGINNINGS, rules=RULES)
+    @initialize(beginning=beginnings(), rules=RULES)
     def begin(self, beginning: tuple[Entities, list[Act]], rules: Rules) -> None:
         self.do(self.service.reset())
-        self.people = People({system: self.service.account(system).vendor for system in SYSTEMS})
+        vendors = {side: self.service.account(side).vendor for side in SIDES}
+        self.people = People(self.service.system, vendors)
         self.skew = 0.0
         self.entities, work = beginning
         self.configure(rules)
@@ -78,7 +99,7 @@ class Machine(RuleBasedStateMachine):
     def configure(self, rules: Rules) -> None:
         """The names always go both ways; the direction of the account's address changes, and the filter."""
         self.people.two_way = {entity: rules.two_way(entity) for entity in self.entities}
-        self.do(self.service.configure(rules.document(self.entities)))
+        self.do(self.service.configure(rules.document(self.service.system, self.entities)))
 
     @rule(place=PLACES, answer=st.sampled_from(["alguna", "external", "own"]), work=SOME)
     def resolve(self, place: int, answer: str, work: list[Act]) -> None:
@@ -102,7 +123,8 @@ class Machine(RuleBasedStateMachine):
         self.do(self._decide(row, decision))
         self.people_work(work)
         entity = Entity(row.entity)
-        ref = ConflictRef(conflict_id=row.id, integration_id=INTEGRATION, provider="salesforce", entity=entity)
+        provider = self.service.system.provider
+        ref = ConflictRef(conflict_id=row.id, integration_id=INTEGRATION, provider=provider, entity=entity)
         self.do(self.service.apply(ref))
 
     async def _decide(self, row: Any, decision: dict[str, Any]) -> None:
@@ -113,8 +135,8 @@ class Machine(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         """Both vendors' clocks move on, also beyond what an incremental read looks back."""
         self.skew += seconds
-        for system in SYSTEMS:
-            self.service.account(system).vendor.behaviour.clock_skew_seconds = self.skew
+        for side in SIDES:
+            self.service.account(side).vendor.behaviour.clock_skew_seconds = self.skew
 
     @rule(mode=MODES, place=PLACES | st.none())
     def sync(self, mode: Mode, place: int | None) -> None:
@@ -128,32 +150,29 @@ class Machine(RuleBasedStateMachine):
         self.people.book.changes.clear()
         self.people_work(work)
         changed = [place for place in self.people.book.changes if place[1] in self.entities]
-        resting = [(system, ACCOUNTS, record) for system in SYSTEMS for record in self.people.records(system, ACCOUNTS)]
+        resting = [(side, ACCOUNTS, record) for side in SIDES for record in self.people.records(side, ACCOUNTS)]
         told = [*_picked(changed, picks), *_picked(resting, strays)]
         if told:
             self.do(self.service.hear(told))
 
     @rule(
         work=WORK,
-        system=st.sampled_from(SYSTEMS),
+        side=st.sampled_from(SIDES),
         kind=st.sampled_from(FAULTS),
-        method=st.sampled_from(["POST|PATCH", "POST|PATCH", "GET"]),
+        writes=st.sampled_from([True, True, False]),
         every=st.integers(1, 3),
         times=st.integers(1, 3),
         mode=MODES,
     )
     def sync_with_faults(
-        self, work: list[Act], system: str, kind: FaultKind, method: str, every: int, times: int, mode: Mode
+        self, work: list[Act], side: str, kind: FaultKind, writes: bool, every: int, times: int, mode: Mode
     ) -> None:
         """A vendor fails now and then while the service works."""
         self.people_work(work)
-        account = self.service.account(system)
-        for one in method.split("|"):
-            if kind in account.vendor.faults:
-                rule_of = FaultRule(
-                    match=FaultMatch(method=one), fault=kind, every=every, times=times, retry_after=0.001
-                )
-                account.faults.add(rule_of)
+        account, raw = self.service.account(side), ALGUNA_RAW if side == ALGUNA else self.service.system.raw
+        if kind in account.vendor.faults:
+            match = FaultMatch.model_validate(raw.writes if writes else raw.reads)
+            account.faults.add(FaultRule(match=match, fault=kind, every=every, times=times, retry_after=0.001))
         self.sync(mode, None)
         account.faults.clear()
 
@@ -188,10 +207,11 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def rest(self) -> None:
         """People stop and the faults are over: soon everything agrees, and then nothing is written any more."""
-        for _ in range(PASSES_TO_REST * (2 if CONTACTS in self.entities else 1) + 1):
-            for system in SYSTEMS:
-                self.service.account(system).calls.clear()
+        for _ in range(passes_to_rest(self.entities) + 1):
+            for side in SIDES:
+                self.service.account(side).calls.clear()
             self.do(self.service.run())
+            self.do(self.service.follow())
             written = writing_calls(self.service)
             if not written:
                 break

@@ -6,27 +6,18 @@ that a person left there: either it still stands at the end, or the audit names 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from sandbox.kit.vendor import RecordError, Vendor
+from sandbox.kit.vendor import RecordError
+from tests.model.systems import ACCOUNTS, CITY, CONTACTS, EMAIL, LAST_NAME, NAME, SUBSCRIPTIONS, Row, System
 
-ALGUNA, SALESFORCE = "alguna", "salesforce"
-SYSTEMS = (ALGUNA, SALESFORCE)
-ACCOUNTS, CONTACTS, SUBSCRIPTIONS = "accounts", "contacts", "subscriptions"
-ENTITIES = (ACCOUNTS, CONTACTS, SUBSCRIPTIONS)
-NAME, EMAIL, CITY, LAST_NAME = "name", "email", "billingAddress.city", "lastName"
-EXTERNAL_FIELDS: dict[str, dict[str, str]] = {
-    ACCOUNTS: {NAME: "Name", EMAIL: "Email__c", CITY: "BillingCity"},
-    CONTACTS: {LAST_NAME: "LastName", EMAIL: "Email"},
-    SUBSCRIPTIONS: {NAME: "Name"},
-}
-_NEW_DEAL = {"StageName": "Prospecting", "CloseDate": "2026-12-31"}
+ALGUNA, EXTERNAL = "alguna", "external"
+SIDES = (ALGUNA, EXTERNAL)
 
-Row = dict[str, Any]
 Place = tuple[str, str, str]
-"""System, entity and id of a record."""
+"""Side, entity and id of a record."""
 
 
 @dataclass
@@ -44,45 +35,55 @@ class Book:
     changes: list[Place] = field(default_factory=list)
 
 
+class Pages(Protocol):
+    """What people can do in a system's own pages, as `sandbox.kit.vendor.Vendor` has it. Raises `RecordError`."""
+
+    def list_records(self, entity: str, limit: int | None, offset: int, deleted: bool) -> tuple[list[Row], int]: ...
+
+    def create_record(self, entity: str, values: Row) -> Row: ...
+
+    def patch_record(self, entity: str, record_id: str, values: Row) -> Row: ...
+
+    def delete_record(self, entity: str, record_id: str) -> None: ...
+
+
 class People:
     """People at work in both systems. What a system refuses to a person is not done."""
 
-    def __init__(self, vendors: dict[str, Vendor]) -> None:
+    def __init__(self, system: System, vendors: Mapping[str, Pages]) -> None:
+        """Take the provider, and the pages of each side."""
+        self.system = system
         self._vendors = vendors
         self.book = Book()
         self.two_way: dict[str, list[str]] = {}
 
-    def records(self, system: str, entity: str) -> dict[str, Row]:
-        """All living records of a system as they are there, by id."""
-        rows, _ = self._vendors[system].list_records(entity, None, 0, False)
-        return {id_of(system, row): row for row in rows}
+    def records(self, side: str, entity: str) -> dict[str, Row]:
+        """All living records of a side as they are there, by id."""
+        rows, _ = self._vendors[side].list_records(entity, None, 0, False)
+        gone = self.system.is_gone if side == EXTERNAL else lambda _: False
+        return {self.id_of(side, row): row for row in rows if not gone(row)}
 
-    def create(self, system: str, entity: str, values: dict[str, str | None], parent_id: str | None) -> None:
+    def create(self, side: str, entity: str, values: dict[str, str | None], parent_id: str | None) -> None:
         """A person makes a record; a contact or a subscription needs a parent."""
-        if system == SALESFORCE:
-            names = EXTERNAL_FIELDS[entity]
-            body: Row = {names[name]: value for name, value in values.items()}
-            body |= {} if entity == ACCOUNTS else {"AccountId": parent_id}
-            body |= _NEW_DEAL if entity == SUBSCRIPTIONS else {}
-        else:
-            body = _alguna_body(entity, values, parent_id)
+        making = self.system.making if side == EXTERNAL else _alguna_body
+        body = making(entity, values, parent_id)
         made: list[Row] = []
-        if not self._do(lambda: made.append(self._vendors[system].create_record(entity, body))):
+        if not self._do(lambda: made.append(self._vendors[side].create_record(entity, body))):
             return
-        place = system, entity, id_of(system, made[0])
+        place = side, entity, self.id_of(side, made[0])
         self.book.made.add(place)
-        if (system, entity) == (ALGUNA, ACCOUNTS):
+        if (side, entity) == (ALGUNA, ACCOUNTS):
             self.book.made |= {(ALGUNA, CONTACTS, contact["id"]) for contact in made[0]["contacts"]}
         for name in values:
             self._note(place, name)
 
     def edit(self, place: Place, name: str, value: str | None) -> None:
         """A person changes one field."""
-        system, entity, record_id = place
+        side, entity, record_id = place
         before = self._value(place, name)
-        if system == SALESFORCE:
-            changes = {EXTERNAL_FIELDS[entity][name]: value}
-            done = self._do(lambda: self._vendors[system].patch_record(entity, record_id, changes))
+        if side == EXTERNAL:
+            changes = self.system.editing(entity, name, value)
+            done = self._do(lambda: self._vendors[side].patch_record(entity, record_id, changes))
         else:
             done = self._do(lambda: self._edit_alguna(entity, record_id, name, value))
         if done and self._value(place, name) != before:
@@ -90,33 +91,65 @@ class People:
 
     def move(self, place: Place, parent_id: str) -> None:
         """A person brings a child under another parent."""
-        system, entity, record_id = place
-        changes = {"AccountId" if system == SALESFORCE else "customer_id": parent_id}
-        if self._do(lambda: self._vendors[system].patch_record(entity, record_id, changes)):
+        side, entity, record_id = place
+        parent = self.system.kinds[entity].parent
+        changes = parent.body(parent_id) if side == EXTERNAL and parent else {"customer_id": parent_id}
+        if self._do(lambda: self._vendors[side].patch_record(entity, record_id, changes)):
             self.book.changes.append(place)
 
     def merge(self, entity: str, loser: str, winner: str) -> None:
-        """A person merges one Salesforce record into another."""
-        if self._do(lambda: self._vendors[SALESFORCE].patch_record(entity, loser, {"MasterRecordId": winner})):
-            self.book.changes += [(SALESFORCE, entity, loser), (SALESFORCE, entity, winner)]
-            self.book.merged.add((SALESFORCE, entity, winner))
+        """A person merges one of the provider's records into another; what is left may have an id of its own."""
+        left: list[Row] = []
+        vendor, changes = self._vendors[EXTERNAL], {self.system.merging: winner}
+        if self._do(lambda: left.append(vendor.patch_record(entity, loser, changes))):
+            stay = {winner, self.id_of(EXTERNAL, left[0])} - {loser}
+            self.book.changes += [(EXTERNAL, entity, one) for one in (loser, *sorted(stay))]
+            self.book.merged |= {(EXTERNAL, entity, one) for one in stay}
 
     def delete(self, place: Place) -> None:
-        """A person deletes a record: for good in Alguna, into the recycle bin in Salesforce."""
-        system, entity, record_id = place
-        if self._do(lambda: self._vendors[system].delete_record(entity, record_id)):
+        """A person deletes a record: for good in Alguna, in the vendor's own way at the provider."""
+        side, entity, record_id = place
+        if self._do(lambda: self._vendors[side].delete_record(entity, record_id)):
             self.book.changes.append(place)
 
+    def archive(self, entity: str, record_id: str) -> None:
+        """A person takes one of the provider's records out of use, where that is no deletion."""
+        changes = dict(self.system.archiving or {})
+        if changes and self._do(lambda: self._vendors[EXTERNAL].patch_record(entity, record_id, changes)):
+            self.book.changes.append((EXTERNAL, entity, record_id))
+
     def restore(self, entity: str, number: int) -> None:
-        """A person takes a record out of Salesforce's recycle bin."""
-        rows, _ = self._vendors[SALESFORCE].list_records(entity, None, 0, True)
-        binned = [row["Id"] for row in rows if row["IsDeleted"]]
+        """A person takes one of the provider's records out of its recycle bin or archive."""
+        rows, _ = self._vendors[EXTERNAL].list_records(entity, None, 0, True)
+        binned = [self.id_of(EXTERNAL, row) for row in rows if self.system.can_return(row)]
         if not binned:
             return
         record_id = binned[number % len(binned)]
-        if self._do(lambda: self._vendors[SALESFORCE].patch_record(entity, record_id, {"IsDeleted": False})):
-            self.book.changes.append((SALESFORCE, entity, record_id))
-            self.book.restored.add((SALESFORCE, entity, record_id))
+        if self._do(lambda: self._vendors[EXTERNAL].patch_record(entity, record_id, self.system.restoring)):
+            self.book.changes.append((EXTERNAL, entity, record_id))
+            self.book.restored.add((EXTERNAL, entity, record_id))
+
+    def id_of(self, side: str, row: Row) -> str:
+        """A raw record's id."""
+        return str(row["id"]) if side == ALGUNA else str(row[self.system.raw.id])
+
+    def parent_of(self, side: str, entity: str, row: Row) -> str | None:
+        """The id of the account that a raw child belongs to."""
+        kind = self.system.kinds[entity]
+        found = kind.parent.read(row) if side == EXTERNAL and kind.parent else row["customer_id"]
+        return None if found is None else str(found)
+
+    def value_of(self, side: str, entity: str, row: Row, name: str) -> Any:
+        """A field's value in a raw record; blank text counts as none."""
+        if side == EXTERNAL:
+            return self.system.kinds[entity].fields[name].read(row) or None
+        if entity == CONTACTS:
+            return row[_CONTACT_NAMES[name]] or None
+        if name == NAME:
+            return row["name"] or None
+        if name == CITY:
+            return (row["billing_address"] or {}).get("city") or None
+        return (primary_of(row) or {}).get("email") or None
 
     def _do(self, work: Callable[[], object]) -> bool:
         try:
@@ -134,7 +167,7 @@ class People:
         if name == NAME:
             vendor.patch_record(entity, record_id, {"name": value})
         elif name == CITY:
-            address = row["billing_address"] or {"line1": "1 Way", "state": "X", "postal_code": "1", "country": "DE"}
+            address = row["billing_address"] or {"line1": "1 Way", "state": "X", "postal_code": "1", "country": "DEU"}
             vendor.patch_record(entity, record_id, {"billing_address": {**address, "city": value}})
         else:
             self._edit_primary(row, value)
@@ -149,9 +182,9 @@ class People:
             self.book.made.add((ALGUNA, CONTACTS, made["id"]))
 
     def _note(self, place: Place, name: str) -> None:
-        system, entity, record_id = place
+        side, entity, record_id = place
         self.book.changes.append(place)
-        if (system, entity, name) == (ALGUNA, ACCOUNTS, EMAIL):
+        if (side, entity, name) == (ALGUNA, ACCOUNTS, EMAIL):
             # A customer's address is its primary contact's.
             primary = primary_of(self.records(ALGUNA, ACCOUNTS)[record_id])
             if primary is None:
@@ -160,8 +193,8 @@ class People:
         self.book.edits[(*place, name)] = self._value(place, name)
 
     def _value(self, place: Place, name: str) -> Any:
-        system, entity, record_id = place
-        return value_of(system, entity, self.records(system, entity)[record_id], name)
+        side, entity, record_id = place
+        return self.value_of(side, entity, self.records(side, entity)[record_id], name)
 
 
 _CONTACT_NAMES = {LAST_NAME: "last_name", EMAIL: "email"}
@@ -179,29 +212,3 @@ def _alguna_body(entity: str, values: dict[str, str | None], parent_id: str | No
 def primary_of(customer: Row) -> Row | None:
     """The primary contact of a raw customer."""
     return next((one for one in customer["contacts"] if one["is_primary"]), None)
-
-
-def id_of(system: str, row: Row) -> str:
-    """A raw record's id."""
-    return str(row["id" if system == ALGUNA else "Id"])
-
-
-def parent_of(system: str, row: Row) -> str | None:
-    """The id of the account that a raw child belongs to."""
-    parent = row["customer_id" if system == ALGUNA else "AccountId"]
-    return None if parent is None else str(parent)
-
-
-def value_of(system: str, entity: str, row: Row, name: str) -> Any:
-    """A field's value in a raw record; blank text counts as none."""
-    if system == SALESFORCE:
-        value = row[EXTERNAL_FIELDS[entity][name]]
-    elif entity == CONTACTS:
-        value = row[_CONTACT_NAMES[name]]
-    elif name == NAME:
-        value = row["name"]
-    elif name == CITY:
-        value = (row["billing_address"] or {}).get("city")
-    else:
-        value = (primary_of(row) or {}).get("email")
-    return value or None

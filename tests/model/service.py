@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 import aiosqlite.core
 import pytest
@@ -26,6 +27,7 @@ import activities.write
 import connectors.http
 import runtime.wiring
 import sandbox.alguna.organisation
+import sandbox.xero.contacts
 from activities.contracts import (
     ChunkRef,
     ConflictRef,
@@ -57,14 +59,15 @@ from store.database import Database
 from store.links import LINKS
 from store.scope import Scope
 from store.types import utc_now
+from tests.engine.world import INTEGRATION
 from tests.model.faults import Crash, Loopback, MortalDatabase, Points
-from tests.model.people import Place
+from tests.model.people import EXTERNAL, Place
+from tests.model.systems import System
 from worker import make_engine
 
-INTEGRATION = "int_salesforce"
-URLS = {"alguna": "http://127.0.0.1:7001", "salesforce": "http://127.0.0.1:7002"}
+URLS = {ALGUNA: "http://127.0.0.1:7001", EXTERNAL: "http://127.0.0.1:7002"}
 KEPT = {"connections", "integrations"}
-MAX_TRIES = 60
+MAX_TRIES = MAX_ROUNDS = 60
 
 T = TypeVar("T")
 
@@ -110,10 +113,11 @@ class NoTemporal:
 class Service:
     """One installation that can die and be started again at any time. To be made and used `in_process`."""
 
-    def __init__(self, url: str, points: Points) -> None:
+    def __init__(self, system: System, url: str, points: Points) -> None:
+        self.system = system
         self.points = points
-        limits = Limits(enabled=False)
-        self.sandboxes = {name: Sandbox(vendor_class(name), limits) for name in URLS}
+        limits, names = Limits(enabled=False), {ALGUNA: ALGUNA, EXTERNAL: system.provider}
+        self.sandboxes = {side: Sandbox(vendor_class(names[side]), limits) for side in URLS}
         key = SecretStr(Vault.new_key())
         self.services = open_services(
             Settings(database_url=url, encryption_keys=(key,), chunk_size=3, window=2, stale_read_seconds=0)
@@ -127,20 +131,24 @@ class Service:
         self._working = 0
         self._numbers = itertools.count(1)
 
-    def account(self, system: str) -> Account:
+    def account(self, side: str) -> Account:
         """A sandbox's account, to do there what people do."""
-        return self.sandboxes[system].account("1")
+        return self.sandboxes[side].account("1")
 
     def next_id(self, _: int) -> str:
         """An id of a new record in Alguna's sandbox, in no order that means anything."""
         return fingerprint([next(self._numbers)])[:16]
 
+    def next_uuid(self) -> UUID:
+        """An id of a new record in Xero's sandbox."""
+        return UUID(fingerprint([next(self._numbers)])[:32])
+
     async def connect(self) -> None:
         """Store both connections."""
-        alguna = self.account("alguna").vendor.credentials(URLS["alguna"])
+        alguna = self.account(ALGUNA).vendor.credentials(URLS[ALGUNA])
         await self.services.connections.put_credentials(ALGUNA, ALGUNA, alguna, None)
-        salesforce = self.account("salesforce").vendor.credentials(URLS["salesforce"])
-        await self.services.connections.create_integration(INTEGRATION, "salesforce", salesforce, "org")
+        external = self.account(EXTERNAL).vendor.credentials(URLS[EXTERNAL])
+        await self.services.connections.create_integration(INTEGRATION, self.system.provider, external, "org")
 
     async def reset(self) -> None:
         """Empty the store, but for the connections, and both sandboxes."""
@@ -200,11 +208,18 @@ class Service:
         """Take vendors' events, as their receivers leave them, and follow the nudge."""
         entities = sorted({Entity(entity) for _, entity, _ in told}, key=list(Entity).index)
         async with self.db.transaction() as session:
-            for system, entity, record_id in told:
-                side = Side.ALGUNA if system == "alguna" else Side.EXTERNAL
+            for side, entity, record_id in told:
                 scope = Scope(INTEGRATION, Entity(entity))
-                await staging.ask(session, scope, [(side, record_id)], staging.HINT, utc_now())
+                await staging.ask(session, scope, [(Side(side), record_id)], staging.HINT, utc_now())
         await self.run(Mode.INBOX, entities)
+
+    async def follow(self) -> None:
+        """Follow the nudges of a run, which asked for the parents of its children."""
+        inbox = SQLModel.metadata.tables["inbox"].c.entity
+        async with self.db.session() as session:
+            asked = {Entity(entity) for entity in await session.scalars(select(inbox))}
+        if asked:
+            await self.run(Mode.INBOX, sorted(asked, key=list(Entity).index))
 
     async def apply(self, conflict: ConflictRef) -> None:
         """Carry out a decided conflict, as its workflow would."""
@@ -216,12 +231,13 @@ class Service:
 
     async def _pass(self, of: PassRef) -> None:
         number = 0
-        while True:
+        for _ in range(MAX_ROUNDS):
             result: FetchResult = await self._step(self._steps.fetch, of)
             if result.closed:
                 return
             if not result.more:
                 number = await self._chunks(of, result, number)
+        raise AssertionError(f"the pass of {of.entity} does not come to its end")
 
     async def _chunks(self, of: PassRef, result: FetchResult, number: int) -> int:
         left, running = result.waiting, list[asyncio.Task[None]]()
@@ -301,7 +317,7 @@ async def _window(running: list[asyncio.Task[None]], size: int) -> list[asyncio.
 
 
 @contextmanager
-def in_process(url: str) -> Iterator[Service]:
+def in_process(system: System, url: str) -> Iterator[Service]:
     """A service on this database whose connectors reach its own sandboxes, and which waits for nothing."""
     points = Points()
     with pytest.MonkeyPatch.context() as patch:
@@ -311,11 +327,12 @@ def in_process(url: str) -> Iterator[Service]:
         patch.setattr(activities.write, "RETRY_SECONDS", 0)
         patch.setattr(aiosqlite.core.Connection, "_execute", _execute_here)
         patch.setattr(aiosqlite.core.Connection, "_connect", _connect_here)
-        service = Service(url, points)
+        service = Service(system, url, points)
         loopback = Loopback({URLS[name]: sandbox for name, sandbox in service.sandboxes.items()}, points)
         patch.setattr(VendorClient, "_init_transport", lambda *_, **__: loopback)
         # The same history gives the same ids, and so the same order, at every replay.
         patch.setattr(sandbox.alguna.organisation, "secrets", SimpleNamespace(token_hex=service.next_id))
+        patch.setattr(sandbox.xero.contacts, "uuid4", service.next_uuid)
         yield service
 
 

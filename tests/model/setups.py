@@ -8,31 +8,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.model.people import (
-    ACCOUNTS,
-    CITY,
-    CONTACTS,
-    EMAIL,
-    ENTITIES,
-    EXTERNAL_FIELDS,
-    LAST_NAME,
-    NAME,
-    SUBSCRIPTIONS,
-)
+from tests.model.systems import ACCOUNTS, CITY, CONTACTS, EMAIL, LAST_NAME, NAME, System
 
 Entities = tuple[str, ...]
 
-ENTITY_SETS: list[Entities] = [(ACCOUNTS,), (ACCOUNTS, CONTACTS), (ACCOUNTS, SUBSCRIPTIONS), ENTITIES]
 _BOTH, _OUT = "bidirectional", "alguna_to_external"
-_STAGES = {"map": {"draft": "Prospecting"}, "default": "Prospecting"}
-_MATCHING: dict[str, list[dict[str, Any]]] = {
-    ACCOUNTS: [
-        {"type": "external_id", "algunaField": "id", "externalField": "Alguna_Customer_ID__c"},
-        {"type": "field", "algunaField": "email", "externalField": "Email__c", "normalize": "email"},
-    ],
-    CONTACTS: [{"type": "field", "algunaField": "email", "externalField": "Email", "normalize": "email"}],
-    SUBSCRIPTIONS: [],
-}
 
 
 @dataclass(frozen=True)
@@ -50,10 +30,10 @@ class Rules:
     leaving: str | None = None
     guarded: bool = False
 
-    def document(self, entities: Sequence[str]) -> dict[str, Any]:
+    def document(self, system: System, entities: Sequence[str]) -> dict[str, Any]:
         """The configuration as the API takes it."""
         options: dict[str, dict[str, Any]] = {entity: {} for entity in entities}
-        options[ACCOUNTS] |= {"defaultCurrency": "EUR"}
+        options[ACCOUNTS] |= system.raw.options
         if self.leaving is not None:
             inside = {"field": "name", "op": "ne", "value": "Birch"}
             options[ACCOUNTS] |= {"filter": {"alguna": inside, "onLeave": self.leaving}}
@@ -61,8 +41,8 @@ class Rules:
             options[ACCOUNTS] |= {"deleteGuard": {"share": 0.01, "atLeast": 1}}
         return {
             "entities": list(entities),
-            "mappings": {entity: self._mappings(entity) for entity in entities},
-            "matching": {entity: {"entity": entity, "rules": _MATCHING[entity]} for entity in entities},
+            "mappings": {entity: self._mappings(system, entity) for entity in entities},
+            "matching": {entity: {"entity": entity, "rules": system.kinds[entity].rules} for entity in entities},
             "conflictResolution": self.strategy,
             "onDelete": {"toExternal": self.deleted},
             "onNotFound": self.missing,
@@ -78,31 +58,24 @@ class Rules:
             return {NAME: _BOTH, EMAIL: self.email, CITY: _OUT}
         return {LAST_NAME: _BOTH, EMAIL: _BOTH} if entity == CONTACTS else {NAME: _BOTH}
 
-    def _mappings(self, entity: str) -> list[dict[str, Any]]:
-        names = EXTERNAL_FIELDS[entity]
-        mappings: list[dict[str, Any]] = [
-            {"algunaField": name, "externalField": names[name], "direction": way}
+    def _mappings(self, system: System, entity: str) -> list[dict[str, Any]]:
+        kind = system.kinds[entity]
+        plain: list[dict[str, Any]] = [
+            {"algunaField": name, "externalField": kind.fields[name].name, "direction": way}
             for name, way in self._directions(entity).items()
         ]
-        if entity == SUBSCRIPTIONS:
-            stage = {"algunaField": "status", "externalField": "StageName", "direction": _OUT}
-            close = {"algunaField": "startDate", "externalField": "CloseDate", "direction": _OUT}
-            mappings += [
-                {**stage, "transform": "value_map", "transformOptions": _STAGES},
-                {**close, "transform": "date_to_iso", "default": "2026-12-31"},
-            ]
-        return mappings
+        return [*plain, *kind.mappings]
 
 
 STRATEGIES = ["alguna_wins", "external_wins", "latest_wins", "manual"]
 DIRECTIONS = [_BOTH, _BOTH, _OUT, "external_to_alguna"]
 
-RULES = st.builds(
-    Rules,
-    st.sampled_from(STRATEGIES),
-    st.sampled_from(DIRECTIONS),
-    st.sampled_from(["ignore", "archive", "unlink"]),
-    st.sampled_from(["skip", "create"]),
-    st.sampled_from([None, None, None, "keep", "unlink", "archive"]),
-    st.sampled_from([False, False, False, True]),
+CHOICES: tuple[Sequence[Any], ...] = (
+    STRATEGIES,
+    DIRECTIONS,
+    ["ignore", "archive", "unlink"],
+    ["skip", "create"],
+    [None, None, None, "keep", "unlink", "archive"],
+    [False, False, False, True],
 )
+RULES = st.builds(Rules, *map(st.sampled_from, CHOICES))

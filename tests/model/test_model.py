@@ -1,8 +1,9 @@
 """Random histories of people, faults, deaths and syncs on both sandboxes, judged by a small reference model (I1-I7).
 
-`make test` runs a fixed hundred of very short ones; `make test-model` searches freely among longer ones, in portions
-that run side by side, each with a seed of its own. A failure is shown as a script of what people, vendors and processes
-did; the seed in the test's name repeats its portion.
+`make test` runs a fixed hundred of very short ones with Salesforce and five with each other provider; `make test-model`
+searches freely among longer ones, in portions that run side by side, each with a seed of its own. A failure is shown as
+a script of what people, vendors and processes did; provider and seed in the test's name repeat its portion
+(`MODEL_PROVIDER=hubspot MODEL_SEED=7 MODEL_EXAMPLES=25`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +20,25 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import Machine
 from tests.model.service import in_process
+from tests.model.systems import SYSTEMS_BY_NAME
 
-# A fixed hundred in CI, so that a failure belongs to the change that shows it; a free search where more are asked for.
+# Fixed ones in CI, so that a failure belongs to the change that shows it; a free search where more are asked for.
 FIXED = "MODEL_EXAMPLES" not in os.environ
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "100"))
 STEPS = int(os.environ.get("MODEL_STEPS", "1" if FIXED else "4"))
 SEED = int(os.environ.get("MODEL_SEED", "0"))
+PROVIDER = os.environ.get("MODEL_PROVIDER")
 PORTION = 25
-PORTIONS = [(SEED + number, min(PORTION, EXAMPLES - at)) for number, at in enumerate(range(0, EXAMPLES, PORTION))]
+
+
+def portions() -> Iterator[tuple[str, int, int]]:
+    """Provider, seed and number of examples. Where no provider is chosen, those after the first share what it gets."""
+    share = 20 if FIXED else 4
+    for provider in [PROVIDER] if PROVIDER else SYSTEMS_BY_NAME:
+        examples = EXAMPLES if provider in (PROVIDER, "salesforce") else max(1, EXAMPLES // share)
+        size = examples if FIXED else PORTION
+        for number, at in enumerate(range(0, examples, size)):
+            yield provider, SEED + number, min(size, examples - at)
 
 
 @pytest.fixture
@@ -38,9 +51,9 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.mark.timeout(36_000)
-@pytest.mark.parametrize(("seed_of", "examples"), [(SEED, EXAMPLES)] if FIXED else PORTIONS)
-def test_i1_to_i7_hold_in_every_history(store_url: str, seed_of: int, examples: int) -> None:
-    with in_process(store_url) as service, asyncio.Runner() as runner:
+@pytest.mark.parametrize(("provider", "seed_of", "examples"), list(portions()))
+def test_i1_to_i7_hold_in_every_history(store_url: str, provider: str, seed_of: int, examples: int) -> None:
+    with in_process(SYSTEMS_BY_NAME[provider], store_url) as service, asyncio.Runner() as runner:
         runner.run(service.connect())
 
         class Bound(Machine):

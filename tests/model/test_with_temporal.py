@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,33 +10,28 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from core.config import IntegrationConfig
-from runtime.dev_server import start_dev_server
 from sandbox.kit.accounts import Account
 from sandbox.kit.faults import FaultKind, FaultMatch, FaultRule
 from tests.engine.world import INTEGRATION, Sandboxes, World, make_world
-from tests.model.acts import ACTS, Act
+from tests.model.acts import Act, acts_on
 from tests.model.checks import State, check_everything
-from tests.model.machine import PASSES_TO_REST
-from tests.model.people import ACCOUNTS, ALGUNA, SYSTEMS, People
+from tests.model.machine import passes_to_rest
+from tests.model.people import ALGUNA, SIDES, People
 from tests.model.service import empty
 from tests.model.setups import RULES, Rules
-from tests.ports import free_port
+from tests.model.systems import ACCOUNTS, SYSTEMS_BY_NAME
 
 SYNCED = (ACCOUNTS,)
+SYSTEM = SYSTEMS_BY_NAME["salesforce"]
 FAULTS = [None, FaultKind.DROP_AFTER_COMMIT, FaultKind.DROP_BEFORE_COMMIT, FaultKind.ERROR_500]
+ACTS = acts_on(SYSTEM, SYNCED)
 DAYS = st.lists(
-    st.tuples(st.lists(ACTS[SYNCED], min_size=1, max_size=4), st.sampled_from(FAULTS), st.sampled_from(SYSTEMS)),
+    st.tuples(
+        st.lists(acts_on(SYSTEM, SYNCED), min_size=1, max_size=4), st.sampled_from(FAULTS), st.sampled_from(SIDES)
+    ),
     min_size=1,
     max_size=2,
 )
-
-
-@pytest.fixture
-def temporal_address(tmp_path: Path) -> Iterator[str]:
-    """A real Temporal server."""
-    server = asyncio.run(start_dev_server(folder=tmp_path, port=free_port(), ui_port=None))
-    yield server.address
-    asyncio.run(server.stop())
 
 
 class Histories:
@@ -57,21 +51,21 @@ class Histories:
         await self.world.close()
         await self.boxes.stop()
 
-    def account(self, system: str) -> Account:
-        box = self.boxes.alguna if system == ALGUNA else self.boxes.external
+    def account(self, side: str) -> Account:
+        box = self.boxes.alguna if side == ALGUNA else self.boxes.external
         return box.account()
 
     async def happen(self, rules: Rules, days: list[tuple[list[Act], FaultKind | None, str]]) -> None:
-        for system in SYSTEMS:
-            self.account(system).reset()
+        for side in SIDES:
+            self.account(side).reset()
         await empty(self.world.services.db)
-        people = People({system: self.account(system).vendor for system in SYSTEMS})
+        people = People(SYSTEM, {side: self.account(side).vendor for side in SIDES})
         people.two_way = {entity: rules.two_way(entity) for entity in SYNCED}
-        document = rules.document(SYNCED)
+        document = rules.document(SYSTEM, SYNCED)
         config = IntegrationConfig.model_validate(document).model_dump(mode="json", by_alias=True)
         await self.world.services.configs.save(INTEGRATION, config)
         async with self.world.worker():
-            for work, fault, system in days:
+            for work, fault, side in days:
                 state = await State.read(self.world.services.db)
                 linked = {
                     entity: [(row.alguna_id, row.external_id) for row in state.linked(entity)] for entity in SYNCED
@@ -80,10 +74,10 @@ class Histories:
                     act(people, linked)
                 if fault is not None:
                     match = FaultMatch(method="POST")
-                    self.account(system).faults.add(FaultRule(match=match, fault=fault, every=2, times=1))
+                    self.account(side).faults.add(FaultRule(match=match, fault=fault, every=2, times=1))
                 await self.world.sync()
-                self.account(system).faults.clear()
-            for _ in range(PASSES_TO_REST + 1):
+                self.account(side).faults.clear()
+            for _ in range(passes_to_rest(SYNCED) + 1):
                 await self.boxes.clear_calls()
                 await self.world.sync()
                 written = await self.boxes.writes()
