@@ -61,6 +61,8 @@ class Effects:
     undecided: list[int] = field(default_factory=list)
     """Of these the ones whose answer was to go to both sides."""
     ask: list[tuple[Side, str]] = field(default_factory=list)
+    kept: list[tuple[Side, str]] = field(default_factory=list)
+    """Records that stay staged for the next pass."""
     unlinked: dict[tuple[Side, str], tuple[str, str, str | None]] = field(default_factory=dict)
 
     def end(self, state: str, operation_id: int) -> None:
@@ -98,6 +100,7 @@ async def store_effects(
     parted = [str(link_id) for link_id, _ in (*effects.gone, *effects.left, *effects.recreate)]
     await conflicts.close(session, scope, "fields", parted, "closed")
     await _remember(session, context, effects)
+    await staging.keep(session, scope, pass_id, effects.kept)
     await _restage(session, context, effects)
     await errors.open_errors(session, scope, run_id, effects.failed, at)
     for target, source_ids in effects.reached.items():

@@ -97,6 +97,18 @@ def _apply(
                 effects.ask.append((operation.target.other, operation.source_id))
         case WriteStatus.RETRY:
             effects.again.append(operation.id)
+        case WriteStatus.WAIT:
+            _waits(effects, item, result)
+
+
+def _waits(effects: Effects, item: OpenOperation, result: WriteResult) -> None:
+    """The record stays staged, and the next pass takes it up."""
+    operation = item.operation
+    source, reason = operation.target.other, result.failure.message if result.failure else None
+    effects.end("superseded", operation.id)
+    effects.kept.append((source, operation.source_id))
+    ids = pair_of(operation, operation.target_id)
+    effects.endings.append(Ending(operation.target, "skipped", ids[0] or None, ids[1] or None, reason))
 
 
 def _done(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from activities.announce import wake_conflicts
@@ -34,6 +35,8 @@ from store.types import utc_now
 from store.writes import OpenOperation, Outgoing
 
 MAX_TRIES = 5
+WAIT_TRIES = 3
+"""So often a pass looks whether a system is ready by now; then the record waits for the next one."""
 RETRY_SECONDS = 0.5
 
 MOST_SPLITS = 32
@@ -291,6 +294,8 @@ async def _not_sent(engine: Engine, context: PassContext, request_id: int, reque
 
 def _give_up(result: WriteResult, item: OpenOperation) -> WriteResult:
     """A row that is locked again and again becomes an open error instead of holding up its pass."""
+    if result.status is WriteStatus.WAIT and item.tries < WAIT_TRIES:
+        return replace(result, status=WriteStatus.RETRY)
     if result.status is not WriteStatus.RETRY or item.tries < MAX_TRIES:
         return result
     failure = result.failure or RecordFailure(ErrorType.TRANSIENT, "not carried out after several tries")

@@ -95,6 +95,7 @@ class WriteStatus(StrEnum):
     NOT_FOUND = "not_found"
     MOVED = "moved"
     RETRY = "retry"
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ class WriteResult:
 
     DONE: `target_id`, and `record` where the response carries values. EXISTS: a record with our marker or unique key is
     already there, `target_id` says which. REJECTED: `failure`. NOT_FOUND: the target is gone. MOVED: someone changed it
-    since we read it. RETRY: an innocent row of a failed batch, or a lock; `failure` says which.
+    since we read it. RETRY: an innocent row of a failed batch, or a lock; `failure` says which. WAIT: the system cannot
+    take it yet, and nobody is to blame (an invoice that is still being issued): it stays for the next pass.
 
     A DONE with a `failure` was carried out, and a person must look all the same (the vendor made another total of it):
     it is linked, and an error is opened. A DONE create without `target_id` has `lookalikes`: the system does not say

@@ -22,6 +22,9 @@ from store.tables.sync import Chunk, InboxItem, Link, OperationRow, Staged
 STAGED, CHUNKS, INBOX, LINKS = table_of(Staged), table_of(Chunk), table_of(InboxItem), table_of(Link)
 OPERATIONS = table_of(OperationRow)
 
+KEPT = -1
+"""The chunk of what a pass leaves for the next one."""
+
 PAGE = 500
 """How many rows one look at the staged records takes."""
 
@@ -265,6 +268,13 @@ async def release_older(session: AsyncSession, scope: Scope, pass_id: str) -> No
         .values(pass_id=None, chunk=None)
     )
     await session.execute(update(INBOX).where(scope.covers(INBOX), INBOX.c.pass_id != pass_id).values(pass_id=None))
+
+
+async def keep(session: AsyncSession, scope: Scope, pass_id: str, records: Collection[tuple[Side, str]]) -> None:
+    """Let staged records outlive this pass, which shall not claim them again: they are in no chunk of it that ends."""
+    for side, record_id in records:
+        mine = (scope.covers(STAGED), STAGED.c.side == side.value, STAGED.c.record_id == record_id)
+        await session.execute(update(STAGED).where(*mine).values(pass_id=pass_id, chunk=KEPT))
 
 
 async def park(session: AsyncSession, row_ids: Collection[int]) -> None:

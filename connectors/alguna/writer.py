@@ -226,7 +226,10 @@ def _contact_result(operation: Operation, customer: CustomerResponse, fields: Co
 
 
 def _refusal(operation: Operation, error: Refused) -> WriteResult:
-    return refusal(operation, RecordFailure(error.type, error.message, error.field))
+    failure = RecordFailure(error.type, error.message, error.field)
+    if error.type is ErrorType.TRANSIENT:
+        return WriteResult(operation.id, WriteStatus.WAIT, operation.target_id, failure=failure)
+    return refusal(operation, failure)
 
 
 def _detail(error: SyncError) -> str:

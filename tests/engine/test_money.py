@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 from core.records import Entity
+from store.types import utc_now
 from tests.engine.books import BOTH, Books
 
 INVOICES, PAYMENTS = Entity.INVOICES, Entity.PAYMENTS
@@ -61,6 +63,23 @@ async def test_a_bill_becomes_an_issued_invoice_and_its_receipt_marks_it_as_paid
     await books.quiet()
     assert len(books.rows(PAYMENTS)) == len(books.rows(INVOICES)) == 1
     assert len(await books.payments()) == 1
+
+
+async def test_a_payment_waits_without_an_error_while_alguna_still_issues_its_invoice(books: Books) -> None:
+    tomorrow = (utc_now() + timedelta(days=1)).date().isoformat()
+    bill = books.ledger.bill(await books.client(), "70.00", date=tomorrow)
+    await books.run()
+    assert [one["status"] for one in await books.invoices()] == ["scheduled"]
+    books.ledger.receipt({bill: "40.00"}, "2026-06-12")
+    for _ in range(2):
+        waiting = (await books.run())[PAYMENTS]
+        assert waiting.counts["alguna"] == {"skipped": 1}
+        assert (await books.payments(), await books.passes.errors()) == ([], [])
+    await books.control("alguna", "POST", "behaviour", {"clockSkewSeconds": 2 * 86_400})
+    await books.issued()
+    done = (await books.run())[PAYMENTS]
+    assert done.counts["alguna"] == {"created": 1}
+    assert [one["amount"] for one in await books.payments()] == ["40.00"]
 
 
 async def test_equal_partial_payments_are_each_marked_once(books: Books) -> None:
