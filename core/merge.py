@@ -174,8 +174,13 @@ class _Case:
         """Return the rule that keeps the target's value, if one does."""
         if self.item.fill_empty_only and not blank(self.value(target)):
             return "fill_empty"
-        written = not blank(self.value(target)) or (self.base is not None and not blank(self.base.value(target)))
+        written = not blank(self.value(target)) or (self.base is not None and _held(self.base, target))
         return "write_once" if self.item.write_once and written else None
+
+
+def _held(base: FieldBase, target: Side) -> bool:
+    """Whether the target held a value, as far as the base tells: a blank that drifts from a value was cleared."""
+    return not blank(base.value(target)) or (base.drift and not blank(base.value(target.other)))
 
 
 @dataclass(slots=True)

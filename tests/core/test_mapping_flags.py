@@ -135,6 +135,19 @@ class TestWriteOnce:
             written += target in pair.run().writes
         assert written <= (1 if blank(held) else 0)
 
+    @pytest.mark.parametrize("two_way", [True, False])
+    @pytest.mark.parametrize("target", list(Side))
+    def test_i3_a_target_that_a_person_clears_stays_cleared(self, target: Side, two_way: bool) -> None:
+        pair = pair_of(towards(target, two_way, replace(NAME, write_once=True)), target, "A", None)
+        ours, theirs = (pair.alguna, pair.external) if target is Side.EXTERNAL else (pair.external, pair.alguna)
+        assert target in pair.run().writes
+        theirs[NAME.name(target)] = None
+        pair.run()
+        for edit in ("B", "C"):
+            ours[NAME.name(target.other)] = edit
+            assert pair.run().writes == {}
+        assert value_on(pair, target) is None
+
     @pytest.mark.parametrize("target", list(Side))
     def test_a_new_record_gets_it(self, target: Side) -> None:
         item = replace(NAME, write_once=True)
