@@ -72,8 +72,8 @@ def show_run(run: Run) -> None:
     )
     if run["status"] == "completed_with_errors":
         # A dry run leaves no errors: what would fail is among the rows that it shows.
-        advice = "Some records would not be synced" if run.get("dryRun") else "Some records could not be synced"
-        say(f"{advice}: see the reasons above" if run.get("dryRun") else f"{advice}: external-sync errors")
+        could, where = ("would", "see above") if run.get("dryRun") else ("could", "external-sync errors")
+        say(f"Some records {could} not be synced: {where}")
 
 
 def _watch_bars(client: Client, integration: str, sync_id: str) -> Run:

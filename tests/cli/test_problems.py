@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.cli.conftest import FakeApi
-from tests.cli.test_commands import ONE, Command
+from tests.cli.test_commands import ONE, PLANNED, Command
 
 
 def test_errors_alone_lists_them(api: FakeApi, command: Command) -> None:
@@ -90,3 +90,13 @@ def test_a_line_break_in_a_value_takes_no_row_apart(api: FakeApi, command: Comma
     header, row, hint = command("conflicts").out.splitlines()
     assert re.search(r"a↵b +1 candidate$", row), header
     assert "--link ID|--create|--skip" in hint
+
+
+def test_a_dry_run_with_failures_sends_nobody_to_errors_that_are_not_there(api: FakeApi, command: Command) -> None:
+    base = "/integrations/int_salesforce"
+    api.on("POST", f"{base}/sync", {"syncId": "sync_1", "status": "queued"}, 202)
+    api.on("GET", f"{base}/sync-history/sync_1", {**PLANNED, "status": "completed_with_errors"})
+    api.on("GET", f"{base}/sync-history/sync_1/records", [])
+    said = command("sync", "int_salesforce", "--dry-run")
+    assert "would not be synced: see above" in said.out
+    assert "external-sync errors" not in said.out
