@@ -64,5 +64,7 @@ def _message(need: Need) -> str:
 
 
 def _written(value: Value) -> str:
-    """A value as a body or a file of the configuration holds it."""
-    return value if isinstance(value, str) else dump_json(value)
+    """A value as a body or a file of the configuration holds it, without what need not be said."""
+    if isinstance(value, dict):
+        return dump_json({name: part for name, part in value.items() if part not in (None, {})})
+    return str(value)

@@ -67,8 +67,10 @@ async def test_a_configuration_names_the_options_it_lacks_and_finds_the_rest(wor
     )
     path = f"/integrations/{connected['id']}/sync-config"
     five = {"enabled": True, "direction": "bidirectional", "conflictResolution": "alguna_wins", "schedule": None}
-    lacking = await world.refused("POST", path, {**five, "entities": ["accounts", "invoices", "payments"]})
-    assert lacking == ["entityOptions.invoices.itemMap"]
+    lacking = await world.call("POST", path, {**five, "entities": ["accounts", "invoices", "payments"]}, 422)
+    [problem] = lacking["errors"]
+    assert problem["field"] == "entityOptions.invoices.itemMap"
+    assert '`{"default":"11"}` (SEAT-STD)' in problem["message"], "as a body takes it"
     options = {"invoices": {"itemMap": {"by": "sku"}, "taxMap": {"20": "S-GB"}}}
     body = {**five, "entities": ["accounts", "invoices", "payments"], "entityOptions": options}
     stored = await world.call("POST", path, body)
