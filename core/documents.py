@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Self, TypeVar
 
@@ -174,11 +174,17 @@ def compute_totals(
 def round_document(
     amount: Decimal, currency: str | None, *, places: int | None = None, mode: str = ROUND_HALF_UP
 ) -> Decimal:
-    """Round an amount to the currency's minor units, or to `places` decimals, with a mode of `decimal`."""
+    """Round an amount to the currency's minor units, or to `places` decimals, with a mode of `decimal`.
+
+    Raises FieldValidation for an amount with more digits than can be computed exactly.
+    """
     if places is None and mode == ROUND_HALF_UP:
         return round_amount(amount, currency)
     quantum = round_amount(Decimal(0), currency) if places is None else Decimal(1).scaleb(-places)
-    return amount.quantize(quantum, rounding=mode)
+    try:
+        return amount.quantize(quantum, rounding=mode)
+    except InvalidOperation:
+        raise FieldValidation(f"{amount} has too many digits for an amount") from None
 
 
 def rounding_amount(
@@ -220,14 +226,19 @@ def rounding_line(amount: Decimal, account: str | None, *, item: str | None = No
     return ExternalLine(description=ROUNDING_DESCRIPTION, unit_price=amount, amount=amount, account=account, item=item)
 
 
-def fit_price(line: L, *, currency: str | None, decimals: int | None = None) -> L:
+def fit_price(line: L, *, currency: str | None, decimals: int | None = None, half_up: bool = True) -> L:
     """Return the line so that quantity × unit price, as the system that gets it computes, is exactly its amount.
 
-    `decimals` is how many that system keeps of a unit price (None: all). Where the product would come to another
-    amount, the line becomes one of its whole amount, and what it was is put into the description.
+    `decimals` is how many that system keeps of a unit price (None: all); `half_up` is False where nobody knows how it
+    rounds halves. Where the product would, or might, come to another amount, the line becomes one of its whole amount,
+    and what it was is put into the description.
     """
-    price = line.unit_price if decimals is None else line.unit_price.quantize(Decimal(1).scaleb(-decimals))
-    if round_amount(line.quantity * price, currency) == round_amount(line.amount, currency):
+    price = line.unit_price if decimals is None else round_document(line.unit_price, currency, places=decimals)
+    product = line.quantity * price
+    fits = round_amount(product, currency) == round_amount(line.amount, currency)
+    if fits and (
+        half_up or product == line.amount or round_document(product, currency, mode=ROUND_HALF_DOWN) == line.amount
+    ):
         return replace(line, unit_price=price)
     spelled = f"{line.quantity.normalize():f} × {line.unit_price.normalize():f}"
     described = f"{line.description} ({spelled})" if line.description else spelled

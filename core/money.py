@@ -26,6 +26,9 @@ from core.values import Value
 
 NUMERIC_TYPES: Final = frozenset({"number", "currency"})
 STYLES: Final = ("symbol", "code")
+MOST_DIGITS: Final = 20
+"""How many digits an amount may have before its point: with these, sums and products of taxes are still exact."""
+
 _BLANKS: Final = re.compile(r"[\s\u00a0\u202f\u200e\u200f\u061c]+")
 _DEFAULT_DIGITS: Final = 2
 
@@ -52,7 +55,7 @@ def to_decimal(value: Value) -> Decimal:
         number = Decimal(repr(value) if isinstance(value, float) else value)
     except InvalidOperation:
         raise FieldValidation(f"{value!r:.80} is not a number") from None
-    if not number.is_finite():
+    if not number.is_finite() or number.adjusted() > MOST_DIGITS:
         raise FieldValidation(f"{value!r:.80} is not an amount")
     return number
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from alguna.types.customer_response import CustomerResponse
 
 from connectors.alguna.records import alias_of
 from connectors.alguna.spec import ADDRESS_PARTS, ALIASES, METADATA, OPTIONAL_ADDRESS_PARTS, marker_key
+from connectors.values import DOUBLE_DIGITS, fits_double
 from core.errors import ErrorType
 from core.records import Operation, OperationKind
 from core.values import Value, is_blank
@@ -120,6 +122,10 @@ def subscription_body(operation: Operation, context: Mapping[str, Any] | None, i
     if unknown:
         raise Refused(f"{unknown[0]} of a subscription cannot be written to Alguna", unknown[0])
     metadata = {path.removeprefix(METADATA): value for path, value in sorted(values.items()) if path not in allowed}
+    for name, value in metadata.items():
+        if isinstance(value, Decimal) and not fits_double(value):
+            told = f"a number in metadata keeps {DOUBLE_DIGITS} digits, and {value:f} would be rounded"
+            raise Refused(f"{told}: map it from a text field", f"{METADATA}{name}")
     body: dict[str, Value] = {}
     if not is_blank(values.get("name")):
         body["name"] = values["name"]

@@ -35,6 +35,7 @@ from core.documents import (
     same_money,
 )
 from core.errors import ErrorType, FieldValidation, RecordFailure, Transient
+from core.money import round_amount
 from core.records import Entity, Operation, OperationKind, Record
 from core.values import Value, is_blank
 
@@ -83,7 +84,11 @@ class MoneyWriter:
         pays = [one for one in operations if one.target_id is None and one.entity is Entity.PAYMENTS]
         ids = sorted({one.parent_id for one in pays if one.parent_id})
         read = await gather_bounded([partial(self._reader.invoice, one) for one in ids])
-        states = {one.id: {"status": one.status, "version": str(one.updated_at)} for one in read if one}
+        states = {
+            one.id: {"status": one.status, "version": str(one.updated_at), "currency": one.currency}
+            for one in read
+            if one
+        }
         return {one.id: Current(None, states.get(one.parent_id or "")) for one in pays}
 
     def call(self, operation: Operation, current: Current | None) -> tuple[str, str, dict[str, Value]]:
@@ -127,13 +132,18 @@ class MoneyWriter:
             raise Refused(f"{name} of a payment cannot be written to Alguna", name)
         if not operation.parent_id:
             raise Refused("a payment needs its invoice", "invoiceId")
-        state = (current.context or {}).get("status") if current else None
+        known = (current.context if current else None) or {}
+        state = known.get("status")
         if state in COMING:
             # In a moment it is issued; the key of the next try is another one, because the invoice has changed.
             raise Refused(f"the invoice is still `{state}` in Alguna", "invoiceId", ErrorType.TRANSIENT)
         amount = _amount(values.get("amount"), "amount")
         if amount <= 0:
             raise Refused(f"a payment of {amount:f} cannot be recorded in Alguna", "amount")
+        currency = known.get("currency")
+        if isinstance(currency, str) and amount != round_amount(amount, currency):
+            # Alguna would record another amount, and the payment could not be told from others.
+            raise Refused(f"a payment of {amount:f} {currency} has more decimals than {currency}", "amount")
         body: dict[str, Value] = {
             "amount_paid": f"{amount:f}",
             "external_payment_source": values.get("source") or _USUAL_SOURCE,
@@ -186,7 +196,7 @@ def invoice_body(operation: Operation, context: Mapping[str, Any] | None) -> dic
     currency = values.get("currency") or known.get("currency")
     if not isinstance(currency, str):
         raise Refused("currency must not be empty in Alguna", "currency")
-    lines = [fit_price(line, currency=currency) for line in _read_lines(values)]
+    lines = [fit_price(line, currency=currency, half_up=False) for line in _read_lines(values)]
     if not lines:
         raise Refused("an invoice without lines cannot be issued in Alguna", LINES)
     try:

@@ -17,7 +17,7 @@ from connectors.http import gather_bounded
 from connectors.netsuite.client import NetSuiteClient
 from connectors.netsuite.spec import AMOUNT, MARKER, VENDOR, record_path
 from connectors.netsuite.statements import Statement, among
-from connectors.netsuite.writing import Context, RecordWriter, Refused, external_id, made_id, refuse, refused
+from connectors.netsuite.writing import Context, RecordWriter, Refused, exact, external_id, made_id, refuse, refused
 from connectors.protocols import Current, WriteRequest, WriteResult, WriteStatus
 from connectors.values import as_number, canonical, json_text
 from core.documents import allocation_id, split_allocation
@@ -155,6 +155,7 @@ def _check(operation: Operation, context: Context) -> None:
         raise Refused(f"{VENDOR} does not show the invoice {operation.parent_id} that is to be settled", "invoice")
     if _amount(operation) <= 0:
         raise Refused(f"a payment of {_amount(operation):f} cannot be recorded in {VENDOR}", AMOUNT)
+    exact(_amount(operation), AMOUNT)
     external_id(payment_of(operation))
 
 

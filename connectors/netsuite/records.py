@@ -11,7 +11,7 @@ from connectors.netsuite.spec import AMOUNT, COLUMNS, Column, Kind
 from connectors.netsuite.statements import columns
 from connectors.values import as_number
 from core.documents import ExternalLine, allocation_id, line_values
-from core.errors import Transient
+from core.errors import FieldValidation, Transient
 from core.money import round_amount
 from core.records import Entity, Record, Side
 from core.values import Value
@@ -154,7 +154,11 @@ def _stored(kind: Kind, value: Value, currency: Value) -> Value:
         if number is None:
             return value
         rounded = kind == "currency" and isinstance(currency, str)
-        return as_number(round_amount(number, str(currency))) if rounded else number
+        try:
+            return as_number(round_amount(number, str(currency))) if rounded else number
+        except FieldValidation:
+            # More digits than any field there holds: the vendor will say so of this record.
+            return number
     if kind == "id" and isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         return str(value)
     return value

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from connectors.netsuite.spec import LINES, VENDOR
-from connectors.netsuite.writing import Refused
+from connectors.netsuite.writing import Refused, exact
 from connectors.values import canonical
 from core.documents import ExternalLine, Totals, rounding_amount
 from core.values import Value
@@ -54,8 +54,8 @@ class TaxedLine:
 def taxed_lines(lines: Sequence[TaxedLine], expected: Value, currency: str, digits: int) -> list[TaxedLine]:
     """Return the lines with their tax, so that they come to the expected total.
 
-    Raises `FieldValidation`: a tax that the code does not explain, more decimals than NetSuite keeps of the currency,
-    or another total (both are told).
+    Raises `FieldValidation`: a tax that the code does not explain, more decimals or digits than NetSuite keeps
+    of an amount, or another total (both are told).
     """
     unit = Decimal(1).scaleb(-digits)
     made = [replace(one, tax=_tax(one, unit)) for one in lines]
@@ -63,6 +63,7 @@ def taxed_lines(lines: Sequence[TaxedLine], expected: Value, currency: str, digi
         if one.line.amount.quantize(unit) != one.line.amount:
             text = f"line {one.number}: {VENDOR} keeps {digits} decimals of {currency}, {one.line.amount:f} has more"
             raise Refused(text, LINES)
+        exact(one.line.amount, LINES)
     totals = Totals(sum((one.line.amount for one in made), Decimal(0)), sum((one.tax for one in made), Decimal(0)))
     taxed = [one for one in made if one.tax]
     apart = rounding_amount(expected, totals, currency=currency, allowance=unit * len(taxed), system=VENDOR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from connectors.failures import unreadable
 from connectors.netsuite.errors import failure_in
 from connectors.netsuite.spec import VENDOR, record_path
 from connectors.protocols import WriteRequest, WriteResult, WriteStatus
-from connectors.values import json_text
+from connectors.values import DOUBLE_DIGITS, fits_double, json_text
 from core.errors import ErrorType, FieldValidation, RecordFailure
 from core.records import Operation
 from core.values import Value
@@ -69,6 +70,13 @@ def external_id(text: str) -> str:
     if not _EXTERNAL_ID.fullmatch(text):
         raise Refused(f"the id {text:.60} has characters that {VENDOR}'s external ids cannot hold", "externalId")
     return text
+
+
+def exact(amount: Decimal, field: str) -> Decimal:
+    """Return an amount that NetSuite can hold: its numbers are doubles (sheet 8). Raises `Refused` for any other."""
+    if not fits_double(amount):
+        raise Refused(f"{VENDOR} keeps {DOUBLE_DIGITS} digits of an amount, and would round {amount:f}", field)
+    return amount
 
 
 def currency_id(context: Mapping[str, Value], symbol: Value) -> str:

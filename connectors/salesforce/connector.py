@@ -9,7 +9,7 @@ from connectors.protocols import ConnectorContext, Current, EntityFacts, WriteRe
 from connectors.salesforce import writer
 from connectors.salesforce.client import SalesforceClient
 from connectors.salesforce.reader import SalesforceReader
-from connectors.salesforce.records import stored_form
+from connectors.salesforce.records import stored_form, unfit_money
 from connectors.salesforce.schema import Schemas
 from connectors.salesforce.spec import facts_of
 from core.errors import FieldValidation, Permission, RecordFailure
@@ -70,8 +70,9 @@ class SalesforceConnector(ExternalConnector):
         return stored_form(self._schemas.peek(entity), values)
 
     def plan(self, operations: Sequence[Operation], current: Mapping[int, Current]) -> list[WriteRequest]:
-        """Put operations into Collections of 200."""
-        return writer.plan(operations, current)
+        """Put operations into Collections of 200; amounts that the org would round are refused."""
+        failures = {one.id: unfit_money(self._schemas.peek(one.entity), one.values) for one in operations}
+        return writer.plan(operations, current, {number: one for number, one in failures.items() if one is not None})
 
     async def send(
         self, request: WriteRequest, operations: Sequence[Operation], fields: Collection[str]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from connectors.protocols import parse_time
 from connectors.salesforce.ids import normalise_id
 from connectors.salesforce.schema import ObjectSchema
-from connectors.salesforce.spec import facts_of
-from connectors.values import as_number, as_value, canonical, iso
-from core.errors import Transient
+from connectors.salesforce.spec import VENDOR, facts_of
+from connectors.values import DOUBLE_DIGITS, as_number, as_value, canonical, fits_double, iso
+from core.documents import round_document
+from core.errors import ErrorType, FieldValidation, RecordFailure, Transient
 from core.records import Entity, Record, Side
 from core.values import Value
 
 _AUDIT = ("Id", "IsDeleted", "LastModifiedById", "LastModifiedDate", "MasterRecordId", "SystemModstamp")
 _DECIMALS = frozenset({"currency", "double", "percent"})
 _IDS = frozenset({"id", "reference"})
+_WIDE = Context(prec=1000)
 
 
 def columns(entity: Entity, schema: ObjectSchema, wanted: Collection[str]) -> list[str]:
@@ -69,7 +71,8 @@ def field_value(raw: Any, kind: str) -> Value:
     if raw is None:
         return None
     if kind in _DECIMALS:
-        return as_number(raw)
+        number = as_number(raw)
+        return number if number is not None else str(raw)
     if kind in _IDS:
         return normalise_id(str(raw)) or str(raw)
     if kind == "datetime":
@@ -81,9 +84,29 @@ def field_value(raw: Any, kind: str) -> Value:
 def stored_form(schema: ObjectSchema | None, values: Mapping[str, Value]) -> dict[str, Value]:
     """Return values as Salesforce keeps them: text trimmed and blank text null (sheet 8), numbers cut to their scale.
 
-    Without a schema only what holds for every text is done.
+    Without a schema only what holds for every text is done. Money is not cut: see `unfit_money`.
     """
     return {name: _stored(schema, name, value) for name, value in values.items()}
+
+
+def unfit_money(schema: ObjectSchema | None, values: Mapping[str, Value]) -> RecordFailure | None:
+    """Return why an amount cannot be stored to its last unit: Salesforce would round it without a word.
+
+    Amounts travel and are kept as doubles (sheet 2).
+    """
+    for name in sorted(values):
+        field, number = schema.fields.get(name) if schema else None, as_number(values[name])
+        if field is None or number is None or field.type != "currency":
+            continue
+        if number != number.quantize(Decimal(1).scaleb(-field.scale), context=_WIDE):
+            told = f"{name} keeps {field.scale} decimals in {VENDOR}"
+        elif not fits_double(number):
+            told = f"{VENDOR} keeps {DOUBLE_DIGITS} digits of an amount"
+        else:
+            continue
+        message = f"{number:f} would be rounded, because {told}: correct the amount, or map it to a text field"
+        return RecordFailure(ErrorType.FIELD_VALIDATION, message, name)
+    return None
 
 
 def _stored(schema: ObjectSchema | None, name: str, value: Value) -> Value:
@@ -93,7 +116,13 @@ def _stored(schema: ObjectSchema | None, name: str, value: Value) -> Value:
         number = as_number(value)
         if number is None:
             return value if value not in ("", None) else None
-        rounded = number.quantize(Decimal(1).scaleb(-field.scale), rounding=ROUND_HALF_UP)
+        if kind == "currency":
+            return number
+        try:
+            rounded = round_document(number, None, places=field.scale)
+        except FieldValidation:
+            # More digits than any field there holds: the vendor will say so of this record.
+            return number
         return int(rounded) if kind in ("int", "long") else canonical(rounded)
     if kind == "boolean":
         return bool(value) if value is None or isinstance(value, bool) else value

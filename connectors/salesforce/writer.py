@@ -23,7 +23,7 @@ from connectors.salesforce.errors import Failure, failure_of, failures_of, to_er
 from connectors.salesforce.ids import normalise_id
 from connectors.salesforce.spec import API, VENDOR, WRITE_ROWS, facts_of
 from connectors.values import json_text
-from connectors.writing import done, in_order, parts, retry
+from connectors.writing import done, in_order, local, parts, retry
 from core.errors import ErrorType, RecordFailure
 from core.records import Operation, OperationKind
 from core.values import Value
@@ -36,17 +36,24 @@ _COLUMN = re.compile(r"\[line:1, column:(\d+)\]")
 _ROW_STATUSES = frozenset({400, 403, 404, 409, 412})
 
 
-def plan(operations: Sequence[Operation], current: Mapping[int, Current]) -> list[WriteRequest]:
-    """Put operations into requests: one kind and type each, at most 200 rows, no row twice, children by parent."""
-    requests = []
+def plan(
+    operations: Sequence[Operation], current: Mapping[int, Current], unfit: Mapping[int, RecordFailure]
+) -> list[WriteRequest]:
+    """Put operations into requests: one kind and type each, at most 200 rows, no row twice, children by parent.
+
+    Those that are `unfit` (by their ids) are refused here, and nothing of them is sent.
+    """
+    requests = [local(writing.refusal(one, unfit[one.id])) for one in operations if one.id in unfit]
     for kind in OperationKind:
-        chosen = sorted((one for one in operations if one.kind is kind), key=_place)
+        chosen = sorted((one for one in operations if one.kind is kind and one.id not in unfit), key=_place)
         requests += [_request(kind, part, current) for part in parts(chosen, WRITE_ROWS)]
     return requests
 
 
 async def send(client: SalesforceClient, request: WriteRequest, operations: Sequence[Operation]) -> list[WriteResult]:
     """Send one stored request. Row results are matched by place, which the vendor promises, and counted."""
+    if request.method == writing.LOCAL:
+        return writing.local_results(request)
     chosen = in_order(request, operations)
     single = not request.path.startswith(_COLLECTIONS)
     response = await client.request(

@@ -63,7 +63,7 @@ _FIELDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Date", re.compile(r"(?i)document date")),
     ("DueDate", re.compile(r"(?i)due ?date")),
     ("Amount", re.compile(r"(?i)payment amount")),
-    (LINES, re.compile(r"(?i)line item|line total|taxtype|account code|item code")),
+    (LINES, re.compile(r"(?i)line item|line total|line amount|taxtype|account code|item code")),
 )
 # Refusals for which our own record may be the reason: its number is taken, or its payment is there already.
 _MAYBE_OURS = re.compile(

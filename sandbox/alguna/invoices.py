@@ -142,6 +142,8 @@ class Invoices:
         if row["status"] not in _OPEN:
             raise not_now(f"an invoice that is {row['status']} cannot be paid")
         remaining = Decimal(row["amount_remaining"])
+        if amount != Decimal(read.money(amount, row["currency"])):
+            raise invalid(f"amount_paid has more decimals than {row['currency']}")
         if not 0 < amount <= remaining:
             raise invalid(f"amount_paid must be more than 0 and at most the remaining {row['amount_remaining']}")
         self._payments.record(row, amount, paid_at, quietly=quietly)

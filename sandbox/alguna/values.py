@@ -11,6 +11,7 @@ from sandbox.kit.vendor import Record
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+")
 _CENT = Decimal("0.01")
+_MOST_DIGITS = 20
 _CENTS = {
     **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), Decimal(1)),  # noqa: SIM905
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), Decimal("0.001")),
@@ -103,7 +104,7 @@ def decimal(value: Any, field: str) -> Decimal:
         number = Decimal(value) if isinstance(value, str) else None
     except InvalidOperation:
         number = None
-    if number is None or not number.is_finite():
+    if number is None or not number.is_finite() or number.adjusted() > _MOST_DIGITS:
         raise invalid(f"{field} must be a decimal string")
     return number
 

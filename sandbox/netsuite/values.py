@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
+_MOST_DIGITS = 20
 _FORMATS = {"MM/DD/YYYY": "%m/%d/%Y", "DD/MM/YYYY": "%d/%m/%Y", "DD.MM.YYYY": "%d.%m.%Y", "YYYY-MM-DD": "%Y-%m-%d"}
 
 
@@ -14,14 +15,14 @@ def minute(at: datetime) -> str:
 
 
 def number(value: Any) -> Decimal:
-    """Raises ValueError for anything that is no finite number."""
+    """Raises ValueError for anything that is no finite number, or one that no field could hold."""
     if isinstance(value, bool) or value is None:
         raise ValueError(value)
     try:
         found = Decimal(str(value))
     except InvalidOperation as error:
         raise ValueError(value) from error
-    if not found.is_finite():
+    if not found.is_finite() or found.adjusted() > _MOST_DIGITS:
         raise ValueError(value)
     return found
 

@@ -51,7 +51,7 @@ def decimal(raw: Any, element: str) -> Decimal | None:
         found = Decimal(str(raw))
     except InvalidOperation:
         raise _not_a_number(raw, element) from None
-    if not found.is_finite() or len(found.as_tuple().digits) > _MOST_DIGITS:
+    if not found.is_finite() or max(len(found.as_tuple().digits), found.adjusted() + 1) > _MOST_DIGITS:
         raise _not_a_number(raw, element)
     return found
 

@@ -13,6 +13,8 @@ NO_ID = "00000000-0000-0000-0000-000000000000"
 _MS_DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)(T00:00:00(\.0+)?Z?)?")
 _CENT = Decimal("0.01")
+# Beyond this no column of theirs could hold a number, and their parser gives up.
+_MOST_DIGITS = 20
 
 
 def wire_moment(at: datetime) -> str:
@@ -58,7 +60,7 @@ def number(value: Any) -> Decimal | None:
         found = Decimal(str(value)) if not isinstance(value, (bool, dict, list)) else None
     except InvalidOperation:
         found = None
-    if found is None or not found.is_finite():
+    if found is None or not found.is_finite() or found.adjusted() > _MOST_DIGITS:
         raise unreadable(value)
     return found
 

@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from sandbox.netsuite.errors import NetSuiteError, bad_parameter, bad_request
@@ -14,6 +15,7 @@ from sandbox.netsuite.values import local, minute, read_date, shown_date
 
 MOST = 1000
 _MOST_COLUMNS = 100
+_LARGE = 1e13
 _PARTS = (("YYYY", "%Y"), ("MM", "%m"), ("DD", "%d"), ("HH24", "%H"), ("MI", "%M"), ("SS", "%S"))
 _UNKNOWN = re.compile(r"no such column: (\S+)")
 _PERMISSIONS = {"transaction": "TRAN_CUSTINVC", "customer": "LIST_CUSTJOB", "deletedrecord": "ADMI_DELETEDRECORD"}
@@ -89,7 +91,7 @@ class Queries:
             if not value.startswith(MARK):
                 return value
             return shown_date(datetime.fromisoformat(value[1:]).date(), self._records.setup.date_format)
-        return format(value, ".15g") if isinstance(value, float) else str(value)
+        return _number(value) if isinstance(value, float) else str(value)
 
     def _user_date(self, text: str) -> str:
         day = read_date(text, self._records.setup.date_format)
@@ -117,3 +119,8 @@ def _to_moment(text: str | None, form: str) -> str | None:
     if text is None:
         return None
     return MARK + datetime.strptime(text, _pattern(form)).replace(tzinfo=UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _number(value: float) -> str:
+    """As the ledger's decimals show it: without what binary sums add, and with all digits of a large amount."""
+    return format(value, ".15g") if abs(value) < _LARGE else format(Decimal(repr(value)), "f").removesuffix(".0")
