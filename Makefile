@@ -87,7 +87,7 @@ test-crash: install ## kill workers, API, Temporal and databases at hundreds of 
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/crash/matrix.py tests/crash/money_matrix.py tests/crash/servers.py $(ARGS)
 
 test-chaos: install ## let both sides lie, stall, forget and vanish, and hold every sync to agreement or a typed error
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/chaos/matrix.py $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(addprefix tests/chaos/,matrix.py amounts.py events.py) $(ARGS)
 
 test-fuzz: install ## try every call of the API with many odd inputs (EXAMPLES=200)
 	@EXTERNAL_SYNC_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/fuzz $(ARGS)

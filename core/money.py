@@ -55,8 +55,10 @@ def to_decimal(value: Value) -> Decimal:
         number = Decimal(repr(value) if isinstance(value, float) else value)
     except InvalidOperation:
         raise FieldValidation(f"{value!r:.80} is not a number") from None
-    if not number.is_finite() or number.adjusted() > MOST_DIGITS:
+    if not number.is_finite():
         raise FieldValidation(f"{value!r:.80} is not an amount")
+    if number.adjusted() > MOST_DIGITS:
+        raise FieldValidation(f"{value!r:.80} has too many digits for an amount")
     return number
 
 

@@ -32,7 +32,8 @@ def written(call: Call, kind: Kind, elements: list[Row], write: Write, shape: Ca
         rows.append(_accepted(shape(row), warnings, summarised=summarised))
     if refused and summarised:
         raise invalid_elements(refused)
-    return rows
+    # Nobody promises an order; where things go wrong it is another one.
+    return rows[::-1] if call.broken else rows
 
 
 def _accepted(shown: Row, warnings: list[str], *, summarised: bool) -> Row:

@@ -52,8 +52,9 @@ SECONDS = {"rate_limit": 0.2, "error_503": 0.2, "slow": 0.3}
 
 async def storm(trial: Trial, system: str, kind: str, match: dict[str, str]) -> Run:
     """Carry out a sync while matching calls go wrong; return its run."""
-    # QuickBooks tells of no time to wait, so that a limit is waited out for a minute.
-    fault: dict[str, Any] = {"fault": kind, "times": 1 if kind == "rate_limit" else 2, "match": match}
+    # QuickBooks tells of no time to wait, so that each limit is waited out for a minute.
+    times = 2 if kind != "rate_limit" else 1 if system == "quickbooks" else 5
+    fault: dict[str, Any] = {"fault": kind, "times": times, "match": match}
     if kind in SECONDS:
         fault["retryAfter"] = SECONDS[kind]
     await trial.world.boxes.control(system, "POST", "faults", fault)

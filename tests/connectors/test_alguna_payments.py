@@ -154,6 +154,16 @@ async def test_payments_that_alguna_cannot_take_are_refused_without_a_call(
     assert await alguna.calls() == []
 
 
+async def test_i6_a_payment_with_more_decimals_than_its_currency_is_refused_by_name(
+    alguna: Control, alguna_connector: Connector
+) -> None:
+    made = await issued(alguna, await customer(alguna), "100.00")
+    result = (await write(alguna_connector, payment(1, made["id"], "0.001")))[1]
+    assert result.failure is not None
+    assert (result.status, result.failure.field) == (WriteStatus.REJECTED, "amount")
+    assert "0.001 GBP has more decimals than GBP" in result.failure.message
+
+
 async def test_more_than_remains_is_refused_by_alguna_with_its_words(
     alguna: Control, alguna_connector: Connector
 ) -> None:

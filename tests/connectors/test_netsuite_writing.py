@@ -135,6 +135,7 @@ async def test_records_that_are_gone_are_told_as_such(netsuite: Control, connect
             "item",
             "0 decimals of JPY",
         ),
+        ({"item": [line(amount="90071992547409.93")], "total": "90071992547409.93"}, "item", "keeps 15 digits"),
     ],
 )
 async def test_an_invoice_is_refused_before_it_is_sent(

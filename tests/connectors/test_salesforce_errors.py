@@ -96,7 +96,7 @@ def test_the_row_that_the_vendors_parser_choked_on_is_found_by_its_column(guilty
         operation(number, Entity.ACCOUNTS, OperationKind.CREATE, Side.EXTERNAL, {"Name": f"N{number} }}],[{{"})
         for number in range(3)
     ]
-    [request] = plan(creates, {})
+    [request] = plan(creates, {}, {})
     column = request.body.index(f"N{guilty} ") + 3
     message = f"Cannot deserialize instance of date from VALUE_STRING value x at [line:1, column:{column}]"
     assert unreadable_row(request.body, Failure("JSON_PARSER_ERROR", message)) == guilty

@@ -248,6 +248,15 @@ def test_a_fitted_line_comes_to_its_amount_as_the_vendor_multiplies(
     assert fitted.description == "Seats" or f"{quantity.normalize():f} × " in (fitted.description or "")
 
 
+@pytest.mark.parametrize(("price", "fits"), [("1.004", True), ("1.005", False), ("1.006", True)])
+def test_where_nobody_knows_how_halves_are_rounded_a_line_is_its_whole_amount(price: str, fits: bool) -> None:
+    line = ExternalLine(unit_price=Decimal(price), amount=round_amount(Decimal(price), "USD"))
+    assert fit_price(line, currency="USD").unit_price == Decimal(price)
+    careful = fit_price(line, currency="USD", half_up=False)
+    assert careful.unit_price == (Decimal(price) if fits else line.amount)
+    assert careful.description == (None if fits else f"1 × {price}")
+
+
 def test_the_same_money_in_any_order_means_the_same() -> None:
     ours = [{"unitPrice": 2, "amount": Decimal("2.00")}, {"unitPrice": 1, "amount": 1}, {"amount": 0}]
     assert same_money(ours, [{"amount": 1}, {"amount": 2}])
