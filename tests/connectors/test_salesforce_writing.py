@@ -221,7 +221,7 @@ async def test_values_are_predicted_as_the_org_stores_them(
     salesforce: Control, salesforce_connector: Connector
 ) -> None:
     await salesforce_connector.describe(Entity.ACCOUNTS)
-    sent: dict[str, Value] = {"Name": "  Padded ", "MRR__c": Decimal("10.005"), "Phone": "", "NumberOfEmployees": "7"}
+    sent: dict[str, Value] = {"Name": "  Padded ", "MRR__c": Decimal("10.50"), "Phone": "", "NumberOfEmployees": "7"}
     create = operation(1, Entity.ACCOUNTS, CREATE, Side.EXTERNAL, sent)
     results = await write(salesforce_connector, [create])
     record_id = str(results[1].target_id)

@@ -288,4 +288,4 @@ def test_faults_have_the_vendors_shape(xero: Witness, organisation: Organisation
     rows = Contacts(contacts=[Contact(name=f"Row {number}") for number in range(4)])
     organisation.tell("faults", {"fault": "partial_failure", "times": 1})
     answer = xero.accounting.create_contacts(xero.tenant, rows, summarize_errors=False).contacts
-    assert [one.status_attribute_string for one in answer] == ["OK", "ERROR", "OK", "ERROR"]
+    assert [one.status_attribute_string for one in answer] == ["ERROR", "OK", "ERROR", "OK"]

@@ -46,8 +46,11 @@ class Witness:
         }
         own = OAuth2Token(client_id=granted["clientId"], client_secret=granted["clientSecret"])
         own.update_token(**self.token)
+        # The first configuration ever made is the default of all others, its token too.
+        configuration = Configuration()
+        configuration.oauth2_token = own
         self.client = ApiClient(
-            Configuration(oauth2_token=own),
+            configuration,
             oauth2_token_getter=lambda: self.token,
             oauth2_token_saver=self.save,
             pool_threads=1,
