@@ -70,9 +70,9 @@ async def test_i6_amounts_of_payments_agree_to_the_last_unit_or_are_told(
         await books.sync()
         linked = await books.linked(side, Entity.INVOICES)
         held = await books.amounts(side, Entity.INVOICES)
-        payable = {one: amount for one, amount in held.items() if amount > 0 and one in linked}
-        for invoice_id, amount in payable.items():
-            for part in ("0", "-1", "0.001", "0.01", str(amount - Decimal("0.01")), str(amount)):
+        payable = {one: total for one, total in held.items() if total > 0 and one in linked}
+        for invoice_id, total in payable.items():
+            for part in ("0", "-1", "0.001", "0.01", str(total - Decimal("0.01")), str(total)):
                 await books.pay(side, invoice_id, part)
         await books.sync()
         agreed, silent = await books.judge(Entity.PAYMENTS)

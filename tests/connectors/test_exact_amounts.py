@@ -18,6 +18,7 @@ from connectors.xero.errors import failure_of
 from core.errors import ErrorType
 from core.records import Entity, OperationKind, Side
 from core.schema import FieldSchema
+from core.values import Value
 from tests.connectors.support import operation
 
 DEALS = ObjectSchema(
@@ -68,7 +69,7 @@ def test_amounts_that_salesforce_keeps_are_sent(amount: str) -> None:
 
 
 def test_i6_a_number_that_metadata_would_round_is_refused_by_name() -> None:
-    values = {"name": "Seats", "metadata.worth": Decimal("99999999999999999999.99")}
+    values: dict[str, Value] = {"name": "Seats", "metadata.worth": Decimal("99999999999999999999.99")}
     one = operation(1, Entity.SUBSCRIPTIONS, OperationKind.UPDATE, Side.ALGUNA, values, target_id="sub_1")
     with pytest.raises(Refused, match="99999999999999999999.99 would be rounded") as told:
         subscription_body(one, None, "int_salesforce")
