@@ -49,9 +49,7 @@ async def test_i6_amounts_of_invoices_agree_to_the_last_unit_or_are_told(
     tmp_path: Path, till: Till, side: Side
 ) -> None:
     async with counter(tmp_path, till) as books:
-        for amount in AMOUNTS:
-            await books.invoice(side, amount)
-        await books.sync()
+        await books.bill(side, AMOUNTS)
         agreed, silent = await books.judge(Entity.INVOICES)
         assert silent == []
         assert {Decimal(one) for one in ORDINARY} <= set(agreed)
@@ -65,9 +63,7 @@ async def test_i6_amounts_of_payments_agree_to_the_last_unit_or_are_told(
     tmp_path: Path, till: Till, side: Side
 ) -> None:
     async with counter(tmp_path, till) as books:
-        for amount in AMOUNTS:
-            await books.invoice(side, amount)
-        await books.sync()
+        await books.bill(side, AMOUNTS)
         linked = await books.linked(side, Entity.INVOICES)
         held = await books.amounts(side, Entity.INVOICES)
         payable = {one: total for one, total in held.items() if total > 0 and one in linked}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -124,7 +124,13 @@ class Counter:
         await self.sync()
         self.customers = {Side.ALGUNA: ours, Side.EXTERNAL: (await self.world.links_of(Entity.ACCOUNTS))[ours]}
 
-    async def invoice(self, side: Side, amount: str) -> str | None:
+    async def bill(self, side: Side, amounts: Iterable[str]) -> None:
+        """A person writes an invoice of each of these amounts that the system takes; then they are synced."""
+        for amount in amounts:
+            await self._invoice(side, amount)
+        await self.sync()
+
+    async def _invoice(self, side: Side, amount: str) -> str | None:
         """A person writes an invoice of one line; its id, or None where that system takes no such amount."""
         customer = self.customers[side]
         if side is Side.EXTERNAL:
