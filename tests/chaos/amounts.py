@@ -21,6 +21,8 @@ of_each_crm = pytest.mark.parametrize(
     ("provider", "amount"), [("salesforce", "Amount"), ("hubspot", "amount")], ids=["salesforce", "hubspot"]
 )
 ORDINARY = ("0.01", "0.10", "19.99", "1234567.89")
+# Of this one a person takes less than a cent.
+SHAVED = "5.00"
 AMOUNTS = (
     *ORDINARY,
     "0",
@@ -63,12 +65,13 @@ async def test_i6_amounts_of_payments_agree_to_the_last_unit_or_are_told(
     tmp_path: Path, till: Till, side: Side
 ) -> None:
     async with counter(tmp_path, till) as books:
-        await books.bill(side, AMOUNTS)
+        await books.bill(side, (*AMOUNTS, SHAVED))
         linked = await books.linked(side, Entity.INVOICES)
         held = await books.amounts(side, Entity.INVOICES)
         payable = {one: total for one, total in held.items() if total > 0 and one in linked}
         for invoice_id, total in payable.items():
-            for part in ("0", "-1", "0.001", "0.01", str(total - Decimal("0.01")), str(total)):
+            parts = ["0", "-1", "0.01", str(total - Decimal("0.01")), str(total)]
+            for part in ["0.001"] if total == Decimal(SHAVED) else parts:
                 await books.pay(side, invoice_id, part)
         await books.sync()
         agreed, silent = await books.judge(Entity.PAYMENTS)
