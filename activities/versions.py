@@ -16,6 +16,8 @@ from store.scope import Scope
 from store.types import utc_now
 
 BATCH = 1_000
+_WHEN = {"enabled", "schedule", "timezone", "realtime"}
+"""What says when records are synced, and nothing of how."""
 
 
 async def adopt_version(engine: Engine, context: PassContext) -> None:
@@ -31,14 +33,16 @@ async def adopt_version(engine: Engine, context: PassContext) -> None:
         last = await passes.last_adopted_version(session, Scope(of.integration_id, of.entity))
     if last is None or last == context.config_version:
         return
-    async with engine.turn(context) as session:
-        await errors.make_due(session, context.scope, utc_now())
-        if context.plan.on_not_found is OnNotFound.CREATE:
-            await errors.make_anew(session, context.scope.integration_id, [context.scope.entity])
-    before = await engine.configs.at(of.integration_id, last)
+    stored = await engine.configs.at(of.integration_id, last)
+    before = IntegrationConfig.model_validate(stored) if stored is not None else None
+    if before is None or before.model_dump(exclude=_WHEN) != context.config.model_dump(exclude=_WHEN):
+        async with engine.turn(context) as session:
+            await errors.make_due(session, context.scope, utc_now())
+            if context.plan.on_not_found is OnNotFound.CREATE:
+                await errors.make_anew(session, context.scope.integration_id, [context.scope.entity])
     if before is None:
         return
-    moved = remapped_fields(IntegrationConfig.model_validate(before), context.config, of.entity)
+    moved = remapped_fields(before, context.config, of.entity)
     last_id = 0
     while moved:
         async with engine.turn(context) as session:

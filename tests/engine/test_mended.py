@@ -30,6 +30,9 @@ async def test_i6_a_corrected_mapping_carries_what_it_refused_in_the_next_pass(p
     again = await passes.run_pass(ACCOUNTS)
     assert again.counts["external"] == {"unchanged": 1}, "what is known to fail is no news"
     assert [one.attempts for one in await passes.errors()] == [error.attempts]
+    await passes.configure("accounts", mappings=industry(USD="Banking"), schedule="*/15 * * * *")
+    await passes.run_pass(ACCOUNTS)
+    assert [one.attempts for one in await passes.errors()] == [error.attempts], "another schedule mends nothing"
     await passes.configure("accounts", mappings=industry(USD="Banking", EUR="Energy"))
     assert (await passes.run_pass(ACCOUNTS)).mode == "incremental"
     assert await passes.errors() == []
