@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 
 from connectors.external import ExternalConnector
 from connectors.protocols import ConnectorContext, Current, EntityFacts, WriteRequest, WriteResult
@@ -12,6 +13,7 @@ from connectors.salesforce.reader import SalesforceReader
 from connectors.salesforce.records import stored_form, unfit_money
 from connectors.salesforce.schema import Schemas
 from connectors.salesforce.spec import facts_of
+from connectors.writing import LOCAL, refusal, retry
 from core.errors import FieldValidation, Permission, RecordFailure
 from core.records import Entity, Operation
 from core.schema import EntitySchema
@@ -71,14 +73,30 @@ class SalesforceConnector(ExternalConnector):
 
     def plan(self, operations: Sequence[Operation], current: Mapping[int, Current]) -> list[WriteRequest]:
         """Put operations into Collections of 200; amounts that the org would round are refused."""
-        failures = {one.id: unfit_money(self._schemas.peek(one.entity), one.values) for one in operations}
-        return writer.plan(operations, current, {number: one for number, one in failures.items() if one is not None})
+        return writer.plan(operations, current, self._unfit(operations))
 
     async def send(
         self, request: WriteRequest, operations: Sequence[Operation], fields: Collection[str]
     ) -> list[WriteResult]:
-        """Send one stored request; a create refused for its own marker is looked up where the answer names no id."""
+        """Send one stored request; a create refused for its own marker is looked up where the answer names no id.
+
+        Nothing is sent where an amount would be rounded, as a process finds that did not know the fields before; the
+        other rows of the request are put into a new one.
+        """
+        if request.method != LOCAL and any(
+            isinstance(one, Decimal) for row in operations for one in row.values.values()
+        ):
+            await self._schemas.get(operations[0].entity)
+            unfit = self._unfit(operations)
+            if unfit:
+                again = next(iter(unfit.values()))
+                return [refusal(one, unfit[one.id]) if one.id in unfit else retry(one, again) for one in operations]
         return await self.adopt(await writer.send(self._client, request, operations), operations, fields)
+
+    def _unfit(self, operations: Sequence[Operation]) -> dict[int, RecordFailure]:
+        """Why operations cannot be sent as they are, as far as the object's fields are known."""
+        failures = {one.id: unfit_money(self._schemas.peek(one.entity), one.values) for one in operations}
+        return {number: failure for number, failure in failures.items() if failure is not None}
 
     def is_unclear(self, failure: RecordFailure) -> bool:
         """A value of a unique field, which may be the marker, is taken; duplicate rules never look at the marker."""

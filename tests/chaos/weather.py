@@ -47,13 +47,14 @@ ODD_NAMES = (
     "null",
     "X" * 10_000_000,
 )
+# Who does not tell how long a limit holds is waited for longer and longer, QuickBooks for a minute at once.
+LIMITS = {"salesforce": 3, "hubspot": 3, "quickbooks": 1}
 SECONDS = {"rate_limit": 0.2, "error_503": 0.2, "slow": 0.3}
 
 
 async def storm(trial: Trial, system: str, kind: str, match: dict[str, str]) -> Run:
     """Carry out a sync while matching calls go wrong; return its run."""
-    # QuickBooks tells of no time to wait, so that each limit is waited out for a minute.
-    times = 2 if kind != "rate_limit" else 1 if system == "quickbooks" else 5
+    times = LIMITS.get(system, 5) if kind == "rate_limit" else 2
     fault: dict[str, Any] = {"fault": kind, "times": times, "match": match}
     if kind in SECONDS:
         fault["retryAfter"] = SECONDS[kind]

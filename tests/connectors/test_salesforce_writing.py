@@ -229,6 +229,24 @@ async def test_values_are_predicted_as_the_org_stores_them(
     assert found[record_id].fields == salesforce_connector.normalise(Entity.ACCOUNTS, sent)
 
 
+async def test_i6_a_process_that_has_not_read_the_fields_sends_no_amount_that_would_be_rounded(
+    salesforce: Control, salesforce_connector: Connector
+) -> None:
+    good, bad = (
+        account(1, CREATE, Name="N", MRR__c=Decimal("1.50")),
+        account(2, CREATE, Name="M", MRR__c=Decimal("1.505")),
+    )
+    [blind] = salesforce_connector.plan([good, bad], {})
+    results = {one.operation_id: one for one in await salesforce_connector.send(blind, [good, bad], [])}
+    assert (results[1].status, results[2].status) == (WriteStatus.RETRY, WriteStatus.REJECTED)
+    assert results[2].failure is not None
+    assert (results[2].failure.field, "1.505 would be rounded" in results[2].failure.message) == ("MRR__c", True)
+    [told, request] = salesforce_connector.plan([good, bad], {})
+    assert (told.operation_ids, request.operation_ids) == ((2,), (1,))
+    assert [one.status for one in await salesforce_connector.send(told, [bad], [])] == [WriteStatus.REJECTED]
+    assert [one.status for one in await salesforce_connector.send(request, [good], [])] == [WriteStatus.DONE]
+
+
 async def test_the_api_switched_off_is_the_connections_failure_not_the_records(
     salesforce: Control, salesforce_connector: Connector
 ) -> None:
