@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from core.documents import allocation_id
 from tests.engine.world import Sandboxes
 
 Row = dict[str, Any]
@@ -120,6 +121,16 @@ class AlgunaDesk(Desk):
 
     def settled(self, row: Row) -> Iterable[tuple[str, Decimal]]:
         return [(part["invoice_id"], Decimal(part["amount"])) for part in row["allocations"] if not part["reversed"]]
+
+    async def take_back(self, payment: str) -> None:
+        """Void a payment."""
+        await self.boxes.edit(self.system, "payments", payment, status="voided")
+
+    async def allocations(self, invoice: str) -> dict[str, Decimal]:
+        """What payments that hold settle of an invoice: amounts by allocation."""
+        rows = await self.boxes.records(self.system, "payments")
+        parts = [(row["id"], *part) for row in rows for part in self.settled(row)]
+        return {allocation_id(payment, invoice): amount for payment, paid, amount in parts if paid == invoice}
 
     async def unsettled(self) -> set[str]:
         """The ids of the invoices that wait for money."""

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from core.documents import split_allocation
 from core.records import Entity, Side
 from store import links, writes
 from store.errors import count_open_errors
@@ -17,8 +18,8 @@ from tests.crash.killing import Killing
 from tests.engine.world import INTEGRATION
 
 ACCOUNTS, INVOICES, PAYMENTS = ENTITIES = (Entity.ACCOUNTS, Entity.INVOICES, Entity.PAYMENTS)
-ACTS = ("issue", "bill", "pay", "receive", "amend", "void")
-"""What people do: invoices and payments in Alguna and at the provider, edits and voids on either side."""
+ACTS = ("issue", "bill", "pay", "receive", "take_back", "amend", "void")
+"""What people do: invoices and payments in Alguna and at the provider, payments that fail, edits and voids."""
 
 
 @dataclass
@@ -62,8 +63,8 @@ class MoneyTrial(Killing):
         self.desks: dict[Side, Desk] = {Side.ALGUNA: self.alguna, Side.EXTERNAL: external}
         self.currencies = list(external.fractions)
 
-    async def begin(self, stock: int) -> None:
-        """Let both sides have a customer of each currency and so many bills; then people go on."""
+    async def begin(self, stock: int, payments: int = 0) -> None:
+        """Let both sides have a customer of each currency and so many bills, of so many payments each; then go on."""
         options = {"accounts": self.system.options, **self.desks[Side.EXTERNAL].options}
         await self.world.configure(*(entity.value for entity in ENTITIES), entityOptions=options)
         for _ in self.currencies:
@@ -74,6 +75,9 @@ class MoneyTrial(Killing):
                 await (self.issue() if number // len(self.acts) % 2 else self.bill())
             await self.world.sync()
             await self._issued()
+            for bill, link in await self._known(self.bills):
+                for _ in range(payments):
+                    await self.pay(bill, link)
             await self.world.sync()
         await self.more()
 
@@ -123,6 +127,16 @@ class MoneyTrial(Killing):
     async def receive(self, bill: Bill, link: LinkState) -> None:
         """A payment comes at the provider."""
         await self._pay(Side.EXTERNAL, bill, link, 7)
+
+    async def take_back(self, bill: Bill, link: LinkState) -> None:
+        """A payment in Alguna turns out to have failed; where both sides have none yet, one comes."""
+        amounts = await self.alguna.allocations(link.alguna_id)
+        known = await self._pairs(PAYMENTS, Side.ALGUNA, amounts)
+        if not known:
+            await self.pay(bill, link)
+            return
+        bill.paid.remove(amounts[min(known)])
+        await self.alguna.take_back(split_allocation(min(known))[0])
 
     async def amend(self, bill: Bill, link: LinkState) -> None:
         """Somebody changes what is written on an invoice, on one of the sides."""

@@ -17,15 +17,15 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(1200)]
 of_each_provider = pytest.mark.parametrize(
     "system", [BY_NAME[provider] for provider in DESKS], ids=lambda system: system.provider
 )
-STOCK = {"pay": 12, "receive": 12, "amend": 6, "void": 30}
-"""How many bills both sides have before people begin."""
+STOCK = {"pay": (12, 0), "receive": (12, 0), "take_back": (12, 3), "amend": (6, 0), "void": (30, 0)}
+"""How many bills both sides have before people begin, and how many payments of each."""
 
 
 @of_each_provider
 @pytest.mark.parametrize("act", ACTS)
 async def test_i2_i3_i7_money_killed_at_every_point(money_of: MakeMoney, tell: Tell, system: System, act: str) -> None:
     async with money_of(system, [act]) as trial:
-        await trial.begin(STOCK.get(act, 0))
+        await trial.begin(*STOCK.get(act, (0, 0)))
         await trial.kill_at(points.OF_MONEY[act])
         await trial.check()
         tell(trial)

@@ -78,6 +78,7 @@ OF_MONEY = {
     "bill": _of_pass("invoices", _AS_LONG_AS_THE_KEY_LIVES),
     "pay": _of_pass("payments"),
     "receive": _of_pass("payments", _AS_LONG_AS_THE_KEY_LIVES),
+    "take_back": _of_pass("payments", _OF_NEW_RECORDS),
     "amend": _of_pass("invoices", _OF_NEW_RECORDS),
     "void": _of_pass("invoices", _OF_NEW_RECORDS),
 }
