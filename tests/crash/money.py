@@ -66,7 +66,9 @@ class MoneyTrial(Killing):
     async def begin(self, stock: int, payments: int = 0) -> None:
         """Let both sides have a customer of each currency and so many bills, of so many payments each; then go on."""
         options = {"accounts": self.system.options, **self.desks[Side.EXTERNAL].options}
-        await self.world.configure(*(entity.value for entity in ENTITIES), entityOptions=options)
+        # Here people void in bulk, and mean it.
+        more = {"entityOptions": options, "deleteGuard": {"share": 1.0}}
+        await self.world.configure(*(entity.value for entity in ENTITIES), **more)
         for _ in self.currencies:
             await self._customer()
         async with self.world.worker():
