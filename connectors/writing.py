@@ -64,13 +64,20 @@ def done(operations: Sequence[Operation]) -> list[WriteResult]:
 
 
 def adopted(results: Sequence[WriteResult], found: Mapping[int, Record]) -> list[WriteResult]:
-    """Return results in which a create counts as done before where its record was found."""
-    return [
-        replace(one, status=WriteStatus.EXISTS, target_id=found[one.operation_id].id)
-        if one.operation_id in found
-        else one
-        for one in results
-    ]
+    """Return results in which a create counts as done before where its record was found.
+
+    A record that is deleted or out of use cannot be worked with: the create stays refused, with what to do about it.
+    """
+    return [_adopted(one, found[one.operation_id]) if one.operation_id in found else one for one in results]
+
+
+def _adopted(result: WriteResult, record: Record) -> WriteResult:
+    if not record.deleted:
+        return replace(result, status=WriteStatus.EXISTS, target_id=record.id)
+    message = (
+        f"{record.entity} {record.id} holds this record's mark, and is out of use: take it into use, or remove its mark"
+    )
+    return replace(result, failure=RecordFailure(ErrorType.DUPLICATE, message))
 
 
 def local(result: WriteResult) -> WriteRequest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -89,6 +90,26 @@ async def test_a_customer_deleted_in_alguna_is_made_inactive(books: NetSuiteBook
     await books.boxes.control("alguna", "DELETE", f"records/accounts/{ids[0]}")
     await books.sync(Mode.FULL)
     assert (await books.shown(ACCOUNTS, gone))["isInactive"] is True
+    await books.quiet()
+
+
+async def test_i7_a_customer_out_of_use_whose_mark_is_taken_is_an_error_and_the_pass_ends(books: NetSuiteBooks) -> None:
+    [alguna_id] = await books.boxes.seed("alguna", "accounts", 1)
+    await books.configure(ACCOUNTS, onNotFound="create")
+    await books.sync()
+    record_id = (await books.links(ACCOUNTS))[alguna_id]
+    # NetSuite takes changes of what is out of use, which only shows where it is read again before the write.
+    books.world.engine.options = replace(books.world.engine.options, stale_read_seconds=0)
+    await books.edit(ACCOUNTS, record_id, isInactive=True)
+    await books.boxes.edit("alguna", "accounts", alguna_id, name="Renamed Works")
+    await books.sync(status="completed_with_errors")
+    [error] = await books.errors()
+    assert (error.type, error.alguna_id, record_id in error.message) == ("duplicate", alguna_id, True)
+    await books.quiet()
+    await books.edit(ACCOUNTS, record_id, isInactive=False)
+    await books.sync()
+    assert (await books.shown(ACCOUNTS, record_id))["companyName"] == "Renamed Works"
+    assert (await books.links(ACCOUNTS), await books.errors()) == ({alguna_id: record_id}, [])
     await books.quiet()
 
 
