@@ -21,10 +21,10 @@ from core import failpoints
 from core.enums import OnMultiple
 from core.records import Side
 from core.values import Value
-from store import conflicts, endings, links, passes, staging
+from store import conflicts, endings, links, passes, sightings, staging
 from store.endings import Ending
 from store.found import PAIRED
-from store.links import NewLink
+from store.links import LinkState, NewLink
 from store.match_keys import SKIPPED_BY_PERSON
 from store.passes import Tally
 from store.trails import Trail, about_record
@@ -83,15 +83,24 @@ async def _complete(engine: Engine, context: PassContext, chunk: ChunkRef) -> No
         found = await read_records(context, side, sorted(blind))
         if not found:
             continue
+        at, pass_id = utc_now(), chunk.of.pass_id
         async with engine.turn(context) as session:
             await staging.put(
                 session,
                 context.scope,
                 [(record, blind[record_id]) for record_id, record in found.items()],
-                read_at=utc_now(),
-                pass_id=chunk.of.pass_id,
+                read_at=at,
+                pass_id=pass_id,
                 chunk=chunk.number,
             )
+            counted = await sightings.scanned(session, pass_id, side, [blind[record_id] for record_id in found])
+            known = [_as_counted(states[link_id], side.other) for link_id in sorted(counted)]
+            await endings.presume(session, context.scope, pass_id, known, at)
+
+
+def _as_counted(state: LinkState, target: Side) -> Ending:
+    """How a linked record was counted that a scan has shown and found as it is known."""
+    return Ending(target, "skipped" if state.outside else "unchanged", state.alguna_id, state.external_id)
 
 
 async def _store(session: AsyncSession, context: PassContext, chunk: ChunkRef, findings: Findings) -> list[int]:

@@ -21,9 +21,10 @@ from activities.engine import Engine, PassContext
 from activities.merging import decide_pair
 from core import failpoints
 from core.flips import STOPPED
-from core.records import PARENT_OF, Record, Side
-from store import conflicts, deletions, endings, errors, links, parked, parting, passes, staging, writes
+from core.records import PARENT_OF, OperationKind, Record, Side
+from store import conflicts, deletions, endings, errors, links, parked, parting, passes, sightings, staging, writes
 from store.deletions import Verdict
+from store.endings import Ending
 from store.links import LinkState
 from store.scope import Scope
 from store.staging import StagedRecord
@@ -63,7 +64,7 @@ async def transform(engine: Engine, chunk: ChunkRef) -> ChunkResult:
 
     # In a thread: slow custom functions may not hold up heartbeats and other integrations (I11).
     await asyncio.to_thread(decide)
-    closed = await _store(engine, context, chunk, decided, decisions)
+    closed = await _store(engine, context, chunk, decided, decisions, staged)
     failpoints.reach("operations:stored")
     await wake_conflicts(engine, context, closed)
     return ChunkResult(records=len(staged), proceed=bool(decided.planned))
@@ -157,8 +158,31 @@ async def _read_at(engine: Engine, context: PassContext) -> dict[Side, datetime]
     return {side: reading.started_at if reading else fallback for side, reading in times.items()}
 
 
+async def _presume(
+    session: AsyncSession, context: PassContext, decided: Decided, staged: Iterable[StagedRecord], at: datetime
+) -> None:
+    """A record that was read as it is known, and counted so, may be written: its partner has changed (I6)."""
+    taken = {(item.link_id, item.record.side) for item in staged}
+    for side in Side:
+        unread = {
+            item.link_id: item
+            for item in decided.planned
+            if item.kind is OperationKind.UPDATE and item.target is side.other and (item.link_id, side) not in taken
+        }
+        ids = [link_id for link_id in unread if link_id is not None]
+        counted = await sightings.scanned(session, context.ref.pass_id, side, ids)
+        pairs = [(unread[link_id].source_id, unread[link_id].target_id) for link_id in sorted(counted)]
+        known = [Ending(side.other, "unchanged", *(pair if side is Side.ALGUNA else reversed(pair))) for pair in pairs]
+        await endings.presume(session, context.scope, context.ref.pass_id, known, at)
+
+
 async def _store(
-    engine: Engine, context: PassContext, chunk: ChunkRef, decided: Decided, answers: Mapping[str, object]
+    engine: Engine,
+    context: PassContext,
+    chunk: ChunkRef,
+    decided: Decided,
+    answers: Mapping[str, object],
+    staged: Iterable[StagedRecord],
 ) -> list[int]:
     """Store all that was decided, with these answers of people; return the ids of conflicts that ended."""
     scope, pass_id, at = context.scope, chunk.of.pass_id, utc_now()
@@ -185,6 +209,7 @@ async def _store(
             await errors.close_errors(session, scope, target, decided.merged[target], run_id, mended)
         for side, kept in decided.remembered.items():
             await links.remember_unlinked(session, scope, side, kept, context.config_version)
+        await _presume(session, context, decided, staged, at)
         await endings.record(session, scope, pass_id, decided.endings, at, chunk=chunk.number, tally=decided.tally)
         await store_trails(session, context, decided.trails, at)
         await staging.park(session, decided.parked)

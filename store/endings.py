@@ -82,6 +82,15 @@ async def record(
     await add_counts(session, pass_id, tally)
 
 
+async def presume(session: AsyncSession, scope: Scope, pass_id: str, endings: Sequence[Ending], at: datetime) -> None:
+    """Keep endings that a read has counted already, so that what becomes of these records takes their place.
+
+    Records that have an ending keep it.
+    """
+    rows = [_row(scope, pass_id, ending, ending.outcome, at, None) for ending in endings]
+    await upsert(session, OUTCOMES, rows, ["pass_id", "target", "source_id"], [])
+
+
 def _joined(endings: Sequence[Ending]) -> dict[Key, Ending]:
     """The endings by record; several failures of one record are one ending that names all fields."""
     joined: dict[Key, Ending] = {}

@@ -16,7 +16,7 @@ from store.deletions import Verdict
 from store.links import LINKS
 from store.scope import Scope, table_of
 from store.tables.runs import Pass
-from store.tables.sync import SharedScan, Sighting
+from store.tables.sync import Reading, SharedScan, Sighting
 
 SIGHTINGS, SHARED, PASSES = table_of(Sighting), table_of(SharedScan), table_of(Pass)
 KEPT = timedelta(days=1)
@@ -35,6 +35,15 @@ async def note(session: AsyncSession, pass_id: str, side: Side, link_ids: Collec
     """Note linked records as seen; noting them again changes nothing."""
     rows = [{"pass_id": pass_id, "side": side.value, "link_id": link_id} for link_id in link_ids]
     await upsert(session, SIGHTINGS, rows, ["pass_id", "side", "link_id"])
+
+
+async def scanned(session: AsyncSession, pass_id: str, side: Side, link_ids: Collection[int]) -> set[int]:
+    """Which links a complete scan of a pass has shown on a side: those that are older than it."""
+    reading = await session.get(Reading, (pass_id, side.value))
+    if reading is None or not reading.complete or reading.scan is None or not link_ids:
+        return set()
+    older = select(LINKS.c.id).where(LINKS.c.id.in_(list(link_ids)), LINKS.c.created_at < reading.started_at)
+    return set((await session.execute(older)).scalars())
 
 
 async def unseen(session: AsyncSession, scope: Scope, scan: Scan, limit: int) -> dict[str, int]:

@@ -244,3 +244,22 @@ async def test_i6_new_match_rules_are_tried_by_the_first_run_that_may_act_on_the
     assert theirs not in (await passes.links_of(ACCOUNTS)).values()
     await passes.run_pass(ACCOUNTS)
     assert theirs in (await passes.links_of(ACCOUNTS)).values()
+
+
+async def test_i6_a_record_that_was_read_unchanged_and_is_written_all_the_same_is_counted_once(passes: Passes) -> None:
+    """Its partner lost the marker, or both rested outside a filter and come back."""
+    await customer(passes, "Zephyr Works")
+    theirs = await account(passes, "Zephyr Works")
+    await passes.configure("accounts", mappings={"accounts": [NAME]})
+    await passes.run_pass(ACCOUNTS)
+    await passes.boxes.edit("salesforce", "accounts", theirs, Alguna_Customer_ID__c=None)
+    marked = await passes.run_pass(ACCOUNTS, Mode.FULL)
+    assert (marked.counts["external"], marked.counts["alguna"]) == ({"updated": 1, "unchanged": 0}, {"unchanged": 1})
+    none = {"accounts": {"filter": {"alguna": {"field": "currency", "op": "eq", "value": "JPY"}}}}
+    await passes.configure("accounts", mappings={"accounts": [NAME]}, entityOptions=none)
+    await passes.run_pass(ACCOUNTS, Mode.FULL)
+    await passes.boxes.edit("salesforce", "accounts", theirs, Name="Edited while resting")
+    await passes.run_pass(ACCOUNTS)
+    await passes.configure("accounts", mappings={"accounts": [NAME]})
+    back = await passes.run_pass(ACCOUNTS, Mode.FULL)
+    assert (back.counts["external"], back.counts["alguna"]) == ({"unchanged": 1}, {"updated": 1, "skipped": 0})
