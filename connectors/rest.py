@@ -22,11 +22,13 @@ from core.ports import Credentials
 class RestClient(ABC):
     """One connection's calls. Every method raises `SyncError`s.
 
-    `vendor` is its name in messages. A call whose token is refused is made again with a new one, `tries` times in all.
+    `vendor` is its name in messages. A call whose token is refused is made again with a new one, `tries` times in all:
+    a dead grant says so by itself, since no new token is given, and new tokens may be refused for a while (one that was
+    taken back by another login; NetSuite's calls beyond the account's slots).
     """
 
     vendor: ClassVar[str]
-    tries: ClassVar[int] = 2
+    tries: ClassVar[int] = 5
 
     def __init__(
         self,

@@ -43,9 +43,6 @@ class NetSuiteClient(RestClient):
     """One connection's calls. Every method raises `SyncError`s."""
 
     vendor = VENDOR
-    # Calls beyond the account's slots can look like a login that failed (sheet 1), so some refusals are borne. A dead
-    # grant says so by itself: no new token is given.
-    tries = 5
 
     def __init__(self, context: ConnectorContext) -> None:
         """Take the connection and its services."""

@@ -43,7 +43,6 @@ class SalesforceClient(RestClient):
     """One connection's calls. Every method raises `SyncError`s."""
 
     vendor = VENDOR
-    tries = 3
 
     def __init__(self, context: ConnectorContext) -> None:
         """Take the connection and its services."""

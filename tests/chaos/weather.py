@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import select
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from core import failpoints
 from core.records import Side
@@ -17,6 +18,7 @@ from store.tables.runs import RecordError, Run
 from store.tables.sync import Link
 from tests.crash.systems import ALGUNA
 from tests.crash.trial import SCOPE, Trial
+from tests.engine.test_waiting import until
 
 KINDS = (
     "rate_limit",
@@ -64,6 +66,27 @@ async def storm(trial: Trial, system: str, kind: str, match: dict[str, str]) -> 
     assert told["data"][0]["fired"], f"{kind} never struck"
     await trial.world.boxes.control(system, "DELETE", "faults")
     return run
+
+
+async def tokens_die(trial: Trial, run: WorkflowHandle[Any, Any], most: int = 40) -> int:
+    """End the provider's tokens after every few calls of a run; return how often."""
+    provider = trial.system.provider
+
+    async def over() -> bool:
+        return (await run.describe()).status is not WorkflowExecutionStatus.RUNNING
+
+    for deaths in range(most):
+        await trial.world.boxes.control(provider, "POST", "auth", {"action": "expire_access_token"})
+        before = len(await trial.world.boxes.calls(provider))
+
+        async def worked(before: int = before) -> bool:
+            # A call that is refused, its new token, the call again, and one more.
+            return await over() or len(await trial.world.boxes.calls(provider)) > before + 3
+
+        await until(worked, 60)
+        if await over():
+            return deaths
+    return most
 
 
 async def more_work(trial: Trial, count: int = 3) -> None:
