@@ -25,6 +25,7 @@ from activities.reconsider import look_again
 from activities.report import report
 from activities.resting import show_resting, take_up_again
 from activities.settle import settle
+from activities.stopping import asked_to_stop
 from activities.versions import adopt_version
 from connectors.protocols import Connector, FetchRequest, Page
 from core import failpoints
@@ -171,7 +172,7 @@ async def _read_side(engine: Engine, context: PassContext, side: Side) -> bool:
             page, failure = await reading_on
             failpoints.reach("page:read")
             seen += len(page.records)
-            more = page.position is not None and failure is None
+            more = page.position is not None and failure is None and not asked_to_stop()
             more = more and seen < engine.options.fetch_size and time.monotonic() - started < SLICE_SECONDS
             was, request = request.position, replace(request, position=page.position)
             if more:

@@ -23,6 +23,7 @@ from activities.failures import raise_worst
 from activities.outcomes import store_results
 from activities.relating import with_parent
 from activities.settle import settle
+from activities.stopping import hand_over_if_asked
 from activities.vanished import judged, look_after
 from connectors.protocols import Connector, Current, WriteRequest, WriteResult, WriteStatus
 from core import failpoints
@@ -81,6 +82,7 @@ async def _write_side(engine: Engine, context: PassContext, chunk: ChunkRef, epo
 
         async def send(batch: list[OpenOperation], slots: asyncio.Semaphore = slots) -> None:
             async with slots:
+                hand_over_if_asked()
                 await _write_batch(engine, context, chunk, epoch, connector, batch)
 
         results = await asyncio.gather(*(send(batch) for batch in batches), return_exceptions=True)
