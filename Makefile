@@ -26,7 +26,7 @@ FIND_PYTHON = python=; for candidate in $(PYTHON) python3.13 python3.12 python3.
 	if [ -z "$$python" ]; then echo "External Sync needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; fi
 
 .DEFAULT_GOAL := help
-.PHONY: audit test-chaos test-convergence test-cost test-browser test-crash test-fuzz help install demo up test test-postgres test-model check coverage bench bench-dlt bench-fair bench-latency bench-scale clean lock
+.PHONY: audit test-chaos test-convergence test-upgrade test-cost test-browser test-crash test-fuzz help install demo up test test-postgres test-model check coverage bench bench-dlt bench-fair bench-latency bench-scale clean lock
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -88,6 +88,9 @@ test-crash: install ## kill workers, API, Temporal and databases at hundreds of 
 
 test-chaos: install ## let both sides lie, stall, forget and vanish, and hold every sync to agreement or a typed error
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(addprefix tests/chaos/,matrix.py amounts.py events.py) $(ARGS)
+
+test-upgrade: install ## rehearse upgrades: a next release that migrates, workers replaced with every provider
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/upgrade/rehearsals.py $(ARGS)
 
 test-fuzz: install ## try every call of the API with many odd inputs (EXAMPLES=200)
 	@EXTERNAL_SYNC_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest tests/fuzz $(ARGS)

@@ -159,6 +159,7 @@ class World:
             "EXTERNAL_SYNC_TASK_QUEUE": settings.task_queue,
             "EXTERNAL_SYNC_HEARTBEAT_SECONDS": str(settings.heartbeat_seconds),
             "EXTERNAL_SYNC_CHUNK_SIZE": str(settings.chunk_size),
+            "EXTERNAL_SYNC_WEBHOOK_ALLOW_PRIVATE": str(settings.webhook_allow_private),
             "EXTERNAL_SYNC_LOG_LEVEL": "WARNING",
             "TEMPORAL_ADDRESS": self.address,
         }

@@ -16,7 +16,8 @@ from store.database import Database
 from store.migrations.runner import UnknownSchema
 
 
-def _differences(connection: Connection) -> object:
+def differences(connection: Connection) -> object:
+    """What the tables in a database are not, but the code declares."""
     return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), SQLModel.metadata)
 
 
@@ -24,7 +25,7 @@ async def test_the_migrated_schema_is_the_declared_one(empty_url: str) -> None:
     db = Database(empty_url)
     await db.migrate()
     async with db.session() as session:
-        assert await (await session.connection()).run_sync(_differences) == []
+        assert await (await session.connection()).run_sync(differences) == []
     await db.close()
 
 
