@@ -13,7 +13,7 @@ from store.crypto import Vault, VaultError
 from store.database import Database
 from store.scope import table_of
 from store.tables.access import ConsentRow
-from store.tables.connections import Connection, Integration
+from store.tables.connections import Connection, IdempotentCall, Integration
 from store.tables.webhooks import WebhookEndpoint
 
 _SECRETS: tuple[tuple[Table, str, str], ...] = (
@@ -23,6 +23,7 @@ _SECRETS: tuple[tuple[Table, str, str], ...] = (
     (table_of(ConsentRow), "state_hash", "secrets"),
     (table_of(WebhookEndpoint), "id", "secret"),
     (table_of(WebhookEndpoint), "id", "old_secret"),
+    (table_of(IdempotentCall), "key", "body"),
 )
 """Every place of a secret: table, key column, column."""
 

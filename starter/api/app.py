@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import metadata
 
 from fastapi import Depends, FastAPI
@@ -30,6 +31,7 @@ from starter.api.routes import (
 )
 from starter.api.tracing import Tracing
 from starter.services.backend import Backend
+from starter.services.left_behind import start_left
 
 _MODULES = (integrations, configuration, previews, schedules, syncs, inbox, links, keys, oauth, webhooks, codec)
 ROUTERS = tuple(module.router for module in _MODULES)
@@ -57,7 +59,7 @@ def create_app(backend: Backend) -> FastAPI:
             *([Middleware(Tracing, tracer=tracer(traces))] if traces else []),
             Middleware(BodyLimit),
             Middleware(BearerAuth, key=key.get_secret_value() if key else "", lookup=backend.api_keys.scope_of),
-            Middleware(Idempotency, keys=backend.idempotency),
+            Middleware(Idempotency, keys=backend.idempotency, finish=partial(start_left, backend)),
         ],
     )
     app.state.backend = backend

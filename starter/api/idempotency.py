@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.problems import Problem
 from starter.api import answers
-from store.idempotency import IdempotencyKeys, InFlight, KeyReused
+from store.idempotency import Answer, IdempotencyKeys, InFlight, KeyReused
 
 METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 LONGEST = 255
@@ -26,10 +26,11 @@ HEADER = "Idempotency-Key"
 class Idempotency:
     """ASGI middleware around the calls that change something."""
 
-    def __init__(self, app: ASGIApp, keys: IdempotencyKeys) -> None:
-        """Take where keys and answers are kept."""
+    def __init__(self, app: ASGIApp, keys: IdempotencyKeys, finish: Callable[[], Awaitable[None]]) -> None:
+        """Take where keys and answers are kept, and what finishes that which a dead process has stored."""
         self._app = app
         self._keys = keys
+        self._finish = finish
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry the call out, or answer as before."""
@@ -48,15 +49,16 @@ class Idempotency:
             known = await self._keys.begin(place, key, digest)
         except (InFlight, KeyReused) as refusal:
             status = 409 if isinstance(refusal, InFlight) else 422
-            refused = answers.error(status, refusal.message, [Problem(HEADER, refusal.message)])
+            later = {"Retry-After": "1"} if status == 409 else None
+            refused = answers.error(status, refusal.message, [Problem(HEADER, refusal.message)], later)
             await refused(scope, receive, send)
             return
         if known is not None:
-            empty = known.body is None
-            replay = answers.Json(known.body, known.status, {"Idempotency-Replayed": "true"})
-            replay.body = b"" if empty else replay.body
-            if empty:
-                replay.headers["content-length"] = "0"
+            if known.left:
+                await self._finish()
+            replay = Response(
+                known.body, known.status, {"Idempotency-Replayed": "true"}, "application/json" if known.body else None
+            )
             await replay(scope, receive, send)
             return
         await self._carry_out(scope, body, send, place, key)
@@ -64,12 +66,13 @@ class Idempotency:
     async def _carry_out(self, scope: Scope, body: bytes, send: Send, place: str, key: str) -> None:
         answer = _Answer(send)
         try:
-            await self._app(scope, _once(body), answer.keep)
+            async with self._keys.carrying_out(place, key):
+                await self._app(scope, _once(body), answer.keep)
         except BaseException:
             await asyncio.shield(self._keys.forget(place, key))
             raise
         if 200 <= answer.status < 300:
-            await self._keys.finish(place, key, answer.status, answer.parsed())
+            await self._keys.finish(place, key, answer.given())
         else:
             await self._keys.forget(place, key)
         await answer.flush()
@@ -88,9 +91,8 @@ class _Answer:
             self.status = message["status"]
         self._messages.append(message)
 
-    def parsed(self) -> Any:
-        body = b"".join(message.get("body", b"") for message in self._messages)
-        return json.loads(body) if body else None
+    def given(self) -> Answer:
+        return Answer(self.status, b"".join(message.get("body", b"") for message in self._messages).decode())
 
     async def flush(self) -> None:
         for message in self._messages:

@@ -43,7 +43,7 @@ class Backend:
     def __init__(self, services: Services, temporal: Client | None = None) -> None:
         """Take the services and, where there is one already, a connected client."""
         self.services = services
-        self.idempotency = IdempotencyKeys(services.db)
+        self.idempotency = IdempotencyKeys(services.db, Vault(services.settings.keys()))
         self.api_keys = ApiKeys(services.db)
         self._temporal = temporal
         self._reason = "starting"

@@ -74,17 +74,25 @@ async def resolve_many(backend: Backend, integration: Integration, wish: Wish, b
         for row in decided:
             await conflicts.take_back(session, row.id or 0, row.version)
 
+    def told(started: JsonObject) -> JsonObject:
+        number = len(decided)
+        done = {"decided": number, "movedOn": len(found) - number, "left": matched - number}
+        return {**answer, **done, "syncId": started["syncId"]}
+
     names = run_entities(config.entities, list(asked))
-    started = await begin(
-        backend, integration, "resolution", Mode.INBOX, names, asked, "resolution", along=decide, undo=take_back
+    return await begin(
+        backend,
+        integration,
+        "resolution",
+        Mode.INBOX,
+        names,
+        asked,
+        "resolution",
+        along=decide,
+        undo=take_back,
+        answer=told,
+        status=200,
     )
-    return {
-        **answer,
-        "decided": len(decided),
-        "movedOn": len(found) - len(decided),
-        "left": matched - len(decided),
-        "syncId": started["syncId"],
-    }
 
 
 def _decision(wish: Wish, row: ConflictRow) -> JsonObject:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import structlog
 from temporalio.service import RPCError
 
 from starter.services.backend import Backend
@@ -16,14 +17,16 @@ from starter.services.steering import start_run, tell_decision
 from store import conflicts, runs
 from store.types import utc_now
 
-_ITS_TURN = timedelta(seconds=15)
+log = structlog.get_logger(__name__)
+
+ITS_TURN = timedelta(seconds=15)
 """Longer than the call that stored it would take to tell Temporal itself."""
 
 
-async def start_queued(backend: Backend) -> None:
+async def start_queued(backend: Backend, older_than: timedelta = ITS_TURN) -> None:
     """Start the runs that were stored and not started. Raises Unavailable when Temporal cannot be reached."""
     async with backend.db.session() as session:
-        queued = await runs.queued_before(session, utc_now() - _ITS_TURN)
+        queued = await runs.queued_before(session, utc_now() - older_than)
     known = {row.id: row for row in await backend.connections.list_integrations()}
     try:
         for run in queued:
@@ -31,6 +34,14 @@ async def start_queued(backend: Backend) -> None:
                 await start_run(backend, known[run.integration_id], run)
     except RPCError as error:
         raise Unavailable("Temporal cannot be reached now") from error
+
+
+async def start_left(backend: Backend) -> None:
+    """Start at once the run that a repeated call is told of; without Temporal it is for the next round of tidying."""
+    try:
+        await start_queued(backend, timedelta(0))
+    except Unavailable as error:
+        log.info("left_for_later", reason=str(error))
 
 
 async def tell_decided(backend: Backend) -> None:

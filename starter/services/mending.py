@@ -85,8 +85,18 @@ async def retry(backend: Backend, integration: Integration, selection: Selection
         await errors.set_status(session, ids, "open", was=["retrying"])
 
     entities = run_entities(config.entities, list(asked))
-    started = await begin(backend, integration, "retry", mode, entities, asked, "retry", along=mark, undo=unmark)
-    return {**started, "retried": len(wanted)}
+    return await begin(
+        backend,
+        integration,
+        "retry",
+        mode,
+        entities,
+        asked,
+        "retry",
+        along=mark,
+        undo=unmark,
+        answer=lambda started: {**started, "retried": len(wanted)},
+    )
 
 
 async def ignore(backend: Backend, integration: Integration, error_id: str, reason: str) -> JsonObject:

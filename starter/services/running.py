@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError
 
 from activities.contracts import Mode
-from core import names
+from core import failpoints, names
 from core.config import IntegrationConfig
 from core.enums import Direction
 from core.problems import Problem
@@ -29,6 +29,7 @@ from store.types import utc_now
 
 JsonObject = dict[str, Any]
 Asked = dict[Entity, list[tuple[Side, str]]]
+_NOT_STARTED = "Temporal could not be reached to start the sync"
 Effect = Callable[[AsyncSession], Awaitable[None]]
 
 
@@ -151,10 +152,14 @@ async def begin(
     undo: Effect | None = None,
     dry_run: bool = False,
     direction: Direction | None = None,
+    answer: Callable[[JsonObject], JsonObject] = dict,
+    status: int = 202,
 ) -> JsonObject:
-    """Store the run with all that it is to look at, then start its workflow.
+    """Store the run with all that it is to look at, then start its workflow; return what the caller is answered.
 
-    `along` is stored with the run; `undo` takes it back when the run cannot be started.
+    `along` is stored with the run; `undo` takes it back when the run cannot be started. `answer` makes the answer of
+    what tells of the run: that is stored as well, so a repetition of the call (`status` is its HTTP status) after this
+    process has died gets it, and starts no second run.
     """
     backend.require_temporal()
     run_id, at = f"sync_{uuid4().hex}", utc_now()
@@ -177,18 +182,28 @@ async def begin(
             await staging.ask(session, Scope(owner, entity), records, why, at, direction)
         if along is not None:
             await along(session)
+        told = answer(
+            {
+                "syncId": run_id,
+                "status": "queued",
+                "workflowId": row.workflow_id,
+                "temporalUrl": backend.workflow_url(row.workflow_id),
+            }
+        )
+        await backend.idempotency.will_answer(session, status, told)
+    failpoints.reach("run:stored")
     try:
         await start_run(backend, integration, row)
     except RPCError as error:
-        problem = {"type": "transient", "message": "Temporal could not be reached to start the sync"}
-        async with backend.db.transaction() as session:
-            await runs.end_run(session, run_id, "failed", problem, utc_now())
-            if undo is not None:
-                await undo(session)
-        raise Unavailable(f"{problem['message']}; it is in the history as {run_id}") from error
-    return {
-        "syncId": run_id,
-        "status": "queued",
-        "workflowId": row.workflow_id,
-        "temporalUrl": backend.workflow_url(row.workflow_id),
-    }
+        await _take_back(backend, run_id, undo)
+        raise Unavailable(f"{_NOT_STARTED}; it is in the history as {run_id}") from error
+    return told
+
+
+async def _take_back(backend: Backend, run_id: str, undo: Effect | None) -> None:
+    """End a run that could not be started, with all that was stored along with it."""
+    async with backend.db.transaction() as session:
+        await runs.end_run(session, run_id, "failed", {"type": "transient", "message": _NOT_STARTED}, utc_now())
+        await backend.idempotency.will_not_answer(session)
+        if undo is not None:
+            await undo(session)

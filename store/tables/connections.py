@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, text
+from sqlalchemy import Column, Index, Text, text
 from sqlmodel import Field, SQLModel
 
 from store.types import ExactJson, UtcDateTime
@@ -101,7 +101,11 @@ class Note(SQLModel, table=True):
 
 
 class IdempotentCall(SQLModel, table=True):
-    """An HTTP call made with an Idempotency-Key, and its answer once there is one (`status` is NULL until then)."""
+    """An HTTP call made with an Idempotency-Key, and its answer once it was given (`status` is NULL until then).
+
+    `body` is the encrypted answer, which is stored with the effect. `created_at` is the last sign of life, in the end
+    when it was answered.
+    """
 
     __tablename__ = "idempotency"
 
@@ -109,5 +113,5 @@ class IdempotentCall(SQLModel, table=True):
     key: str = Field(primary_key=True)
     request_hash: str
     status: int | None = None
-    body: Any = Field(default=None, sa_column=Column(ExactJson, nullable=True))
+    body: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)

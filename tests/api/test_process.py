@@ -12,12 +12,16 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
+from temporalio.client import WorkflowExecutionStatus
 
 from runtime.dev_server import start_dev_server
 from runtime.settings import Settings
 from store.database import Database
-from tests.api.world import KEY
+from store.idempotency import IN_FLIGHT
+from store.tables.connections import IdempotentCall
+from store.types import utc_now
+from tests.api.world import KEY, World
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +87,32 @@ async def test_it_says_why_it_waits_then_serves_and_ends_gracefully(settings: Se
     finally:
         process.kill()
         process.wait()
+
+
+async def test_i7_a_call_that_is_repeated_after_the_process_died_continues_its_sync(
+    world: World, temporal_address: str
+) -> None:
+    await world.configure()
+    settings, port, path = world.backend.settings, free_port(), f"/integrations/{world.id}/sync"
+    more = {"EXTERNAL_SYNC_DATABASE_URL": settings.database_url, "EXTERNAL_SYNC_TASK_QUEUE": settings.task_queue}
+    process = spawn(settings, port, temporal_address, EXTERNAL_SYNC_FAIL_POINT="run:stored", **more)
+    wait_for(lambda: (ready := answer(port, "/readyz")) is not None and ready.status_code == 200)
+    headers = {"Authorization": f"Bearer {KEY}", "Idempotency-Key": "again"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as person:
+        with pytest.raises(httpx.TransportError):
+            await person.post(path, json={}, headers=headers)
+    assert process.wait(timeout=20) == -signal.SIGKILL
+    [left] = (await world.call("GET", "/{id}/sync-history"))["data"]
+    busy = await world.api.post(path, json={}, headers=headers)
+    assert (busy.status_code, busy.headers["Retry-After"]) == (409, "1")
+    async with world.backend.db.transaction() as session:
+        await session.execute(update(IdempotentCall).values(created_at=utc_now() - IN_FLIGHT))
+    first, second = [await world.api.post(path, json={}, headers=headers) for _ in range(2)]
+    assert (first.status_code, first.headers["Idempotency-Replayed"]) == (202, "true")
+    assert first.json()["syncId"] == second.json()["syncId"] == left["syncId"]
+    assert len((await world.call("GET", "/{id}/sync-history"))["data"]) == 1, "a second sync was started"
+    described = await world.temporal.get_workflow_handle(first.json()["workflowId"]).describe()
+    assert described.status is WorkflowExecutionStatus.RUNNING, "it was not started"
 
 
 async def test_it_does_not_touch_the_database_of_another_version(settings: Settings) -> None:
