@@ -16,6 +16,7 @@ from activities.decided import Decided
 from activities.engine import Engine, PassContext
 from activities.intake import policy_of, take_in
 from activities.reading import deleted, read_records
+from activities.stopping import hand_over_if_asked
 from core.enums import OnDelete
 from core.errors import ErrorType, RecordFailure
 from core.matching import Keyed, keys_of
@@ -57,6 +58,7 @@ async def look_for_absent(engine: Engine, context: PassContext) -> None:
             linked = await links.count_active(session, context.scope)
         many = context.plan.delete_guard.stops(absent, linked)
         while True:
+            hand_over_if_asked()
             dead, alive = await _read_unseen(engine, context, scan)
             if dead + alive == 0:
                 break

@@ -15,6 +15,7 @@ from activities.engine import Engine, PassContext
 from activities.intake import take_in
 from activities.reading import deleted, read_records
 from activities.reconsider import close_for_gone
+from activities.stopping import hand_over_if_asked
 from core.documents import allocation_id, split_allocation
 from core.records import Entity, Record, Side
 from store import events, links, passes, staging
@@ -28,6 +29,7 @@ async def take_inbox(engine: Engine, context: PassContext) -> None:
     """Take the inbox until it is empty or has given a slice's worth of work."""
     staged = 0
     while staged < engine.options.fetch_size:
+        hand_over_if_asked()
         taken = await _take_some(engine, context)
         if taken is None:
             return

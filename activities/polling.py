@@ -22,6 +22,7 @@ from activities.engine import Engine, PassContext
 from activities.filtering import strays
 from activities.intake import differs, is_settled, revivable
 from activities.options import fair, search_attributes
+from activities.stopping import asked_to_stop
 from connectors.events import TellsOfSome
 from connectors.protocols import FetchRequest, KnowsNewest
 from connectors.registry import provider_spec
@@ -147,7 +148,7 @@ async def _look_at(engine: Engine, contexts: list[PassContext], side: Side, inte
             return interval.total_seconds()
         if page.position is None:
             return state.due_in(interval, utc_now())
-        if time.monotonic() > stop:
+        if time.monotonic() > stop or asked_to_stop():
             return 0.0
 
 
