@@ -133,6 +133,7 @@ class Engine:
         self.configs = configs
         self.temporal = temporal
         self.options = options
+        self.started_at = utc_now()
         self.schemas = SchemaBook(db, options.schema_seconds)
         self.leases = leases
         self.webhooks = webhooks

@@ -8,6 +8,7 @@ attempt settles it before it sends anything.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -132,7 +133,7 @@ async def _write_batch(
     if not operations:
         return
     async with engine.leases.hold(connector.leases(operations)):
-        current = await _look(engine, context, connector, batch)
+        current = await _look(engine, context, connector, batch, epoch)
         early = _moved(context, batch, current)
         opened = {item.operation.id: item for item in batch}
         if early:
@@ -153,16 +154,21 @@ async def _write_batch(
 
 
 async def _look(
-    engine: Engine, context: PassContext, connector: Connector, batch: list[OpenOperation]
+    engine: Engine, context: PassContext, connector: Connector, batch: list[OpenOperation], epoch: int
 ) -> dict[int, Current]:
-    """Read the targets whose last read is too old to overwrite them on its word."""
-    now = utc_now()
-    limit = engine.options.stale_read_seconds
+    """Read the targets whose last read is too old to overwrite them on its word.
+
+    So is one from before a death, however soon somebody goes on: people see that nothing moves, and edit.
+    """
+    now, ages = utc_now(), dict[int, float]()
+    for item in batch:
+        died = epoch > 1 or item.read_at < engine.started_at
+        ages[item.operation.id] = math.inf if died else (now - item.read_at).total_seconds()
     stale = [
-        item.operation
-        for item in batch
-        if connector.needs_current(item.operation, (now - item.read_at).total_seconds())
-        or (item.operation.kind is not OperationKind.CREATE and (now - item.read_at).total_seconds() > limit)
+        operation
+        for operation in (item.operation for item in batch)
+        if connector.needs_current(operation, ages[operation.id])
+        or (operation.kind is not OperationKind.CREATE and ages[operation.id] > engine.options.stale_read_seconds)
     ]
     if not stale:
         return {}
