@@ -63,6 +63,7 @@ class History:
         self.kills = self.passes = 0
         self.seconds = self.last_edit = 0.0
         self._acts = choices(system, self.entities)
+        self._names = (ALGUNA, system.provider)
 
     async def begin(self) -> None:
         """People have worked on both sides before the first sync."""
@@ -91,6 +92,7 @@ class History:
                 process.kill()
                 await asyncio.to_thread(process.join)
             self.kills += len(alive)
+            await self._answered()
             await self.work(self.numbers.randint(1, 4))
             if not await _goes_on(run):
                 run = await self._start()
@@ -116,6 +118,15 @@ class History:
         assert written == [], "the passes do not come to rest"
         check_everything(await State.read(self.world.services.db), self.people, self.entities)
 
+    async def _answered(self) -> None:
+        """Wait until what the dead had sent is carried out: no vendor could keep an edit made just before it is."""
+        before: list[int] = []
+        while before != (
+            now := [(await self.world.boxes.control(name, "GET", "calls"))["total"] for name in self._names]
+        ):
+            before = now
+            await asyncio.sleep(0.1)
+
     async def _start(self) -> WorkflowHandle[Any, Any]:
         return await self.world.start(self.numbers.choice([Mode.INCREMENTAL, Mode.INCREMENTAL, Mode.FULL]))
 
@@ -134,7 +145,7 @@ class History:
             await self.world.boxes.control(raw.provider, "POST", "faults", fault)
 
     async def _mend(self) -> None:
-        for name in (ALGUNA, self.system.provider):
+        for name in self._names:
             await self.world.boxes.control(name, "DELETE", "faults")
 
 
