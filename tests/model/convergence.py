@@ -11,8 +11,9 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -88,17 +89,14 @@ class History:
         for _ in range(KILLS_A_DAY):
             alive = [self.world.spawn_worker() for _ in range(self.numbers.choice([1, 1, 2]))]
             await asyncio.sleep(self.numbers.uniform(0.2, 2.0))
-            for process in alive:
-                process.kill()
-                await asyncio.to_thread(process.join)
-            self.kills += len(alive)
-            await self._answered()
+            await self._kill(alive)
             await self.work(self.numbers.randint(1, 4))
             if not await _goes_on(run):
                 run = await self._start()
-        self.world.spawn_worker()
+        last = self.world.spawn_worker()
         await self._ended(run)
         await self._mend()
+        await self._kill([last])
 
     async def converge(self) -> None:
         """People have stopped and the faults are over: count the passes until one writes nothing.
@@ -107,6 +105,7 @@ class History:
         """
         self.seconds = time.monotonic() - self.last_edit
         boxes = self.world.boxes
+        self.world.spawn_worker()
         written: list[tuple[str, str]] = []
         for number in range(1 + (2 if CONTACTS in self.entities else 1)):
             await boxes.clear_calls()
@@ -117,6 +116,14 @@ class History:
             self.passes, self.seconds = number + 1, time.monotonic() - self.last_edit
         assert written == [], "the passes do not come to rest"
         check_everything(await State.read(self.world.services.db), self.people, self.entities)
+
+    async def _kill(self, workers: Sequence[BaseProcess]) -> None:
+        """Kill workers; what people do next comes when none is alive, so that every edit is one to be kept."""
+        for process in workers:
+            process.kill()
+            await asyncio.to_thread(process.join)
+        self.kills += len(workers)
+        await self._answered()
 
     async def _answered(self) -> None:
         """Wait until what the dead had sent is carried out: no vendor could keep an edit made just before it is."""
