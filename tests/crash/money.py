@@ -84,8 +84,8 @@ class MoneyTrial(Killing):
         await self.more()
 
     async def meanwhile(self) -> None:
-        """People do one thing more."""
-        await self.act(1)
+        """People do one thing more of each kind."""
+        await self.act(len(self.acts))
 
     async def more(self) -> None:
         """People do enough for several chunks."""
