@@ -23,14 +23,15 @@ WRITE = [
     "call:sending",
     "call:sent",
     "settle:looked",
+    "call:answered",
     "settle:storing",
     "settle:stored",
-    "call:answered",
     "outcome:storing",
     "outcome:stored",
     "lease:returned",
     "write:end",
 ]
+"""What is looked up first went out with its sender's last breath, and was often dropped; then what was carried out."""
 CLOSE = ["cursor:advancing", "cursor:advanced"]
 END = ["finish_run:begin", "finish_run:end"]
 STORE = ["store:commit", "store:committed"]
@@ -51,8 +52,8 @@ SOME = [
     "request:stored",
     "call:sent",
     "settle:looked",
-    "settle:stored",
     "call:answered",
+    "settle:stored",
     "outcome:storing",
     "outcome:stored",
     "cursor:advancing",

@@ -26,6 +26,6 @@ async def test_i2_i3_i7_a_worker_killed_at_twenty_points_duplicates_and_loses_no
 async def test_i2_i7_a_worker_killed_while_it_marks_as_paid_records_each_payment_once(money_of: MakeMoney) -> None:
     async with money_of(BY_NAME["xero"], ["receive"]) as trial:
         await trial.begin(2)
-        await trial.kill_at(["call:sent@payments", "call:answered@payments"])
+        await trial.kill_at(["outcome:storing@payments", "call:answered@payments"])
         await trial.check()
     assert trial.missed == []
