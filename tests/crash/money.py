@@ -210,8 +210,11 @@ class MoneyTrial(Killing):
         self.bills.append(Bill(number, side, made, currency, amount, text, desk))
 
     async def _pay(self, side: Side, bill: Bill, link: LinkState, units: int) -> None:
-        """Every fourth payment of an invoice settles all that is left."""
-        part = units + self.desks[Side.EXTERNAL].fractions[bill.currency]
+        """Every fourth payment settles all that is left; those before are equal on odd bills, different on even ones.
+
+        Equal ones are easily taken for each other; of different ones, none can take the place of one too many.
+        """
+        part = units + (0 if bill.number % 2 else len(bill.paid)) + self.desks[Side.EXTERNAL].fractions[bill.currency]
         amount = bill.left if len(bill.paid) == 3 else part
         bill.paid.append(amount)
         await self.desks[side].pay(link.id_on(side), amount)
