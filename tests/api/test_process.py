@@ -123,7 +123,12 @@ async def test_it_does_not_touch_the_database_of_another_version(settings: Setti
     await db.close()
     api = spawn(settings, free_port(), "127.0.0.1:1")
     worker = _start(settings, "127.0.0.1:1", "worker.log", "-m", "worker")
-    assert (api.wait(timeout=30), worker.wait(timeout=30)) == (1, 1)
+    try:
+        assert (api.wait(timeout=50), worker.wait(timeout=50)) == (1, 1)
+    finally:
+        for process in (api, worker):
+            process.kill()
+            process.wait()
     for name in ("api", "worker"):
         told = (settings.data_dir / f"{name}.log").read_text()
         assert f"{name}_not_started" in told
