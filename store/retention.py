@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from store.database import Database, chunked
 from store.passes import outlived
 from store.scope import Scope, table_of
+from store.tables.connections import Lease
 from store.tables.runs import Audit, ConflictRow, Outcome, Pass, RecordError, Run, RunPass
 from store.tables.sync import (
     Chunk,
@@ -35,11 +36,12 @@ from store.types import utc_now
 RUNS, PASSES, RUN_PASSES, OUTCOMES = table_of(Run), table_of(Pass), table_of(RunPass), table_of(Outcome)
 ERRORS, CONFLICTS, AUDIT = table_of(RecordError), table_of(ConflictRow), table_of(Audit)
 OPERATIONS, REQUESTS, LINKS = table_of(OperationRow), table_of(RequestRow), table_of(Link)
-DELIVERIES, SCANS = table_of(WebhookDelivery), table_of(SharedScan)
+DELIVERIES, SCANS, LEASES = table_of(WebhookDelivery), table_of(SharedScan), table_of(Lease)
 OF_A_PASS = [table_of(model) for model in (Outcome, Reading, Sighting, Chunk, RunPass)]
 OF_A_RECORD = [table_of(model) for model in (Staged, Unlinked, MatchKey, InboxItem)]
 ENDED = ("completed", "completed_with_errors", "failed", "canceled")
 PASSES_AT_ONCE = 200
+RUN_OUT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,13 @@ class Retention:
 
 
 async def purge(db: Database, keep: Retention) -> int:
-    """Delete what is older than is kept, some passes per transaction; return how many runs went."""
+    """Delete what is older than is kept, some passes per transaction; return how many runs went.
+
+    The leases of dead workers go whatever is kept: nobody else takes them away where their records need no more writes.
+    """
     now, gone = utc_now(), 0
+    async with db.transaction() as session:
+        await session.execute(delete(LEASES).where(LEASES.c.expires_at < now - RUN_OUT))
     if keep.history is not None:
         before = now - keep.history
         while await _purge_passes(db, before):

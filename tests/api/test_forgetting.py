@@ -11,6 +11,7 @@ from core.records import Entity
 from store.passes import last_adopted_version, last_version
 from store.retention import Retention, purge
 from store.scope import Scope
+from store.types import utc_now
 from tests.api.test_with_worker import FIELDS, edit, synced
 from tests.api.world import World
 from worker import make_engine, make_worker
@@ -61,6 +62,19 @@ async def test_old_history_goes_and_the_sync_goes_on(world: World) -> None:
     await engine.close()
     assert again["stats"]["accounts"]["toExternal"]["created"] == 0
     assert (await world.call("GET", "/{id}/sync-state"))["entities"]["accounts"]["linked"] == 3
+
+
+async def test_i10_leases_of_dead_workers_go_and_those_of_the_living_stay(world: World) -> None:
+    async with world.backend.db.transaction() as session:
+        for name, at in (("dead", OLD), ("alive", utc_now() + timedelta(seconds=30))):
+            lease = {"name": name, "owner": name, "at": str(at).replace("+00:00", "")}
+            await session.execute(
+                text("INSERT INTO leases (name, owner, expires_at) VALUES (:name, :owner, :at)"), lease
+            )
+    await purge(world.backend.db, Retention(None, None))
+    left = (await everything(world))["leases"]
+    assert "alive" in left
+    assert "dead" not in left
 
 
 async def test_i8_a_persons_data_can_be_erased(world: World) -> None:
