@@ -6,7 +6,7 @@ that a person left there: either it still stands at the end, or the audit names 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -105,6 +105,7 @@ class People:
             stay = {winner, self.id_of(EXTERNAL, left[0])} - {loser}
             self.book.changes += [(EXTERNAL, entity, one) for one in (loser, *sorted(stay))]
             self.book.merged |= {(EXTERNAL, entity, one) for one in stay}
+            self._take_over(entity, stay & self.records(EXTERNAL, entity).keys())
 
     def delete(self, place: Place) -> None:
         """A person deletes a record: for good in Alguna, in the vendor's own way at the provider."""
@@ -180,6 +181,12 @@ class People:
         elif value is not None:
             made = vendor.create_record(CONTACTS, {"customer_id": customer["id"], "email": value})
             self.book.made.add((ALGUNA, CONTACTS, made["id"]))
+
+    def _take_over(self, entity: str, survivors: Collection[str]) -> None:
+        """HubSpot fills what is blank in the survivor of a merge from the record that goes."""
+        for place, name in [(key[:3], key[3]) for key, value in self.book.edits.items() if value is None]:
+            if place[:2] == (EXTERNAL, entity) and place[2] in survivors:
+                self.book.edits[(*place, name)] = self._value(place, name)
 
     def _note(self, place: Place, name: str) -> None:
         side, entity, record_id = place
