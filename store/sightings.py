@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.records import Side
@@ -77,12 +77,14 @@ async def drop(session: AsyncSession, scope: Scope, pass_id: str, side: Side, at
 
 
 def _active(scope: Scope, pass_id: str, side: Side) -> Select[Any]:
-    """Active links that are not among the sightings of a pass."""
-    seen = exists().where(
-        SIGHTINGS.c.pass_id == pass_id, SIGHTINGS.c.side == side.value, SIGHTINGS.c.link_id == LINKS.c.id
-    )
+    """Active links that are not among the sightings of a pass.
+
+    NOT IN, which PostgreSQL hashes whatever it expects. It knows nothing yet of a new pass: for NOT EXISTS it compared
+    each link with each sighting, 3 s for 10,000 of both and a hundred times as much for ten times as many.
+    """
+    seen = select(SIGHTINGS.c.link_id).where(SIGHTINGS.c.pass_id == pass_id, SIGHTINGS.c.side == side.value)
     return select(LINKS.c.id, LINKS.c.alguna_id, LINKS.c.external_id).where(
-        scope.covers(LINKS), LINKS.c.status == "active", ~seen
+        scope.covers(LINKS), LINKS.c.status == "active", LINKS.c.id.not_in(seen)
     )
 
 
