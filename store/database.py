@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import URL, ColumnElement, Connection, Table, event, insert, make_url
+from sqlalchemy import URL, ColumnElement, Table, event, insert, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -23,7 +23,12 @@ from sqlmodel import SQLModel
 from core import failpoints
 
 BUSY_TIMEOUT_SECONDS = 30
-_BEGIN = "external_sync_begin"
+WRITER_CACHE_KIB = 8 * 1024
+"""The writer's own pages; a reader keeps SQLite's 2 MiB."""
+CHECKPOINT_PAGES = 16_000
+"""How many pages (64 MiB) may wait in the write-ahead log: a page that was written often is copied back only once."""
+_COMMON: dict[str, Any] = {"hide_parameters": True}
+"""Errors are logged, and the parameters of statements are customers' values (I8)."""
 
 T = TypeVar("T")
 
@@ -48,8 +53,14 @@ class Database:
     def __init__(self, url: str) -> None:
         """Take `sqlite:///path` or `postgresql+psycopg://…`; connects on first use."""
         self.url = async_url(url)
-        self._engine = self._new_engine()
-        self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        if self.url.get_backend_name() == "sqlite":
+            self._engine = _sqlite_engine(self.url, "BEGIN", pool_size=10, max_overflow=10)
+            self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+            event.listen(self._writer.sync_engine, "connect", _prepare_writer)
+        else:
+            self._engine = self._writer = create_async_engine(
+                self.url, pool_pre_ping=True, pool_size=10, max_overflow=10, **_COMMON
+            )
         self._turn = asyncio.Lock()
         self._writing: set[asyncio.Task[Any] | None] = set()
 
@@ -104,6 +115,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._writer.dispose()
         await self._engine.dispose()
 
     @asynccontextmanager
@@ -114,30 +126,31 @@ class Database:
         else:
             yield
 
-    def _new_engine(self) -> AsyncEngine:
-        # Errors are logged, and the parameters of statements are customers' values (I8).
-        common = {"pool_size": 10, "max_overflow": 10, "hide_parameters": True}
-        if self.url.get_backend_name() != "sqlite":
-            return create_async_engine(self.url, pool_pre_ping=True, **common)
-        engine = create_async_engine(self.url, pool_timeout=60, **common)
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        return engine
+
+def _sqlite_engine(url: URL, begin: str, **pool: int) -> AsyncEngine:
+    # Each connection keeps pages of its own: the one used last has the newest, and the others need none.
+    engine = create_async_engine(url, pool_timeout=60, pool_use_lifo=True, **pool, **_COMMON)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver must not open transactions by itself: BEGIN comes from `_begin_sqlite`.
+    # The driver must not open transactions by itself: BEGIN comes from the engine's listener.
     connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
     # In WAL mode (set by the migration, kept in the file) NORMAL survives the death of any process.
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
+    _set(connection, busy_timeout=BUSY_TIMEOUT_SECONDS * 1000, synchronous="NORMAL", foreign_keys="ON")
+
+
+def _prepare_writer(connection: Any, _record: object) -> None:
+    _set(connection, cache_size=-WRITER_CACHE_KIB, wal_autocheckpoint=CHECKPOINT_PAGES)
+
+
+def _set(connection: Any, **pragmas: int | str) -> None:
+    cursor = connection.cursor()
+    for name, value in pragmas.items():
+        cursor.execute(f"PRAGMA {name} = {value}")
     cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
 def _table(table: Table | type[SQLModel]) -> Table:
