@@ -240,8 +240,7 @@ async def _store_page(
         await passes.add_counts(session, pass_id, intake.tally)
         for other in along:
             records = [record for record in page.records if record.entity is other.ref.entity]
-            again = {"retry": context.full, "count": False}
-            pulled = await take_in(session, other, side, records, at=at, **again, scan=scan)
+            pulled = await take_in(session, other, side, records, at=at, count=False, retry=context.full, scan=scan)
             await passes.share_scan(
                 session,
                 context.ref.run_ids,
