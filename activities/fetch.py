@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities import rehearsal
+from activities.ahead import Ahead
 from activities.announce import announce_conflicts, wake_conflicts
 from activities.calls import calls_made, count_calls
 from activities.contracts import FetchResult, Mode, PassRef
@@ -21,28 +22,23 @@ from activities.intake import take_in
 from activities.keys import key_again
 from activities.kinship import settle_kin
 from activities.merges import follow_merges
+from activities.read_back import read_back
 from activities.reconsider import look_again
 from activities.report import report
 from activities.resting import show_resting, take_up_again
 from activities.settle import settle
 from activities.stopping import asked_to_stop
 from activities.versions import adopt_version
-from connectors.protocols import Connector, FetchRequest, Page
+from connectors.protocols import FetchRequest, Page
 from core import failpoints
-from core.errors import SyncError, Transient
+from core.errors import Transient
 from core.records import PARENT_OF, Entity, Side
 from store import errors, kinship, passes, staging, writes
 from store.passes import Tally
 from store.scope import Scope
-from store.tables.runs import Pass
 from store.types import utc_now
 
 SLICE_SECONDS = 20.0
-
-STORED_TOGETHER = 1000
-"""Small pages are stored together, until so many records are read, or for so many seconds: a transaction costs as much
-for a hundred records as for a thousand."""
-TOGETHER_SECONDS = 2.0
 
 
 async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
@@ -69,8 +65,10 @@ async def fetch(engine: Engine, ref: PassRef) -> FetchResult:
     await take_inbox(engine, context)
     more = ref.mode is not Mode.INBOX and await _read_sides(engine, context)
     waiting = 0 if more else await _prepare(engine, context)
-    if not more and waiting == 0 and await _look_again(engine, context):
-        waiting = await _prepare(engine, context)
+    if not more and waiting == 0:
+        await read_back(engine, context)
+        if await _waiting(engine, context):
+            waiting = await _prepare(engine, context)
     await count_calls(engine, context, counted)
     async with engine.db.session() as session:
         # A record that was merged away or came back is read again before the pass ends.
@@ -165,11 +163,11 @@ async def _read_side(engine: Engine, context: PassContext, side: Side) -> bool:
     fields = {item.scope.entity: item.plan.paths(side) for item in [context, *along]}
     request = FetchRequest(entity, fields, cursor, reading.full, reading.position)
     seen, started = 0, time.monotonic()
-    ahead = _begin(connector, request)
+    ahead = Ahead.begin(connector, request)
     try:
         while True:
-            at, reading_on = ahead
-            page, failure = await reading_on
+            at = ahead.at
+            page, failure = await ahead.pages()
             failpoints.reach("page:read")
             seen += len(page.records)
             more = page.position is not None and failure is None and not asked_to_stop()
@@ -177,45 +175,14 @@ async def _read_side(engine: Engine, context: PassContext, side: Side) -> bool:
             was, request = request.position, replace(request, position=page.position)
             if more:
                 # The vendor answers while this page is stored.
-                ahead = _begin(connector, request)
+                ahead = Ahead.begin(connector, request)
             await _store_page(engine, context, along, side, page, was, at)
             if failure is not None:
                 raise failure
             if not more:
                 return page.position is not None
     finally:
-        await _end(ahead[1])
-
-
-_Reading = asyncio.Task[tuple[Page, SyncError | None]]
-
-
-def _begin(connector: Connector, request: FetchRequest) -> tuple[datetime, _Reading]:
-    """Begin to read the next pages; since when what they show may be out of date."""
-    return utc_now(), asyncio.create_task(_pages(connector, request))
-
-
-async def _end(reading: _Reading) -> None:
-    """Let go of a read that nobody waits for any more."""
-    reading.cancel()
-    await asyncio.wait([reading])
-    if not reading.cancelled():
-        reading.exception()
-
-
-async def _pages(connector: Connector, request: FetchRequest) -> tuple[Page, SyncError | None]:
-    """The next pages as one. Where a later one fails, those before it, which are to be stored, and the failure."""
-    page, started = await connector.fetch(request), time.monotonic()
-    records = list(page.records)
-    while (
-        page.position is not None and len(records) < STORED_TOGETHER and time.monotonic() - started < TOGETHER_SECONDS
-    ):
-        try:
-            page = await connector.fetch(replace(request, position=page.position))
-        except SyncError as error:
-            return replace(page, records=records), error
-        records += page.records
-    return replace(page, records=records), None
+        await ahead.let_go()
 
 
 async def _pulled(engine: Engine, context: PassContext, side: Side) -> list[Entity]:
@@ -268,40 +235,6 @@ async def _store_page(
         failpoints.reach("page:storing")
     failpoints.reach("page:stored")
     await wake_conflicts(engine, context, intake.closed)
-
-
-async def _look_again(engine: Engine, context: PassContext) -> int:
-    """After writes, read the external side's newest changes: they confirm our writes and show edits made meanwhile.
-
-    This is the read-back of design 3.3, a whole page of rows a call; it also moves the cursor past our own writes, so
-    that the next pass does not read them again. Returns how many records wait afterwards.
-    """
-    if context.ref.dry_run:
-        return 0
-    facts = context.facts[Side.EXTERNAL]
-    async with engine.turn(context) as session:
-        known = await session.get(Pass, context.ref.pass_id)
-        reading = await passes.reading(session, context.ref.pass_id, Side.EXTERNAL, full=False, at=utc_now())
-        cursor = reading.cursor or await passes.cursor(session, context.scope, Side.EXTERNAL)
-    if known is None or not known.written or facts.returns_values or known.rounds >= engine.options.max_rounds:
-        return 0
-    if cursor is None:
-        return 0
-    position: str | None = None
-    while True:
-        at = utc_now()
-        request = FetchRequest(
-            context.ref.entity, {context.ref.entity: context.plan.paths(Side.EXTERNAL)}, cursor, False, position
-        )
-        page = await context.connectors[Side.EXTERNAL].fetch(request)
-        async with engine.turn(context) as session:
-            await take_in(session, context, Side.EXTERNAL, page.records, at=at, count=False)
-        position = page.position
-        if position is None:
-            break
-    async with engine.turn(context) as session:
-        await passes.looked_again(session, context.ref.pass_id, page.cursor)
-    return await _waiting(engine, context)
 
 
 async def _close(engine: Engine, context: PassContext) -> None:
