@@ -81,7 +81,7 @@ test-model: install ## search 4,000 random histories, 2,000 with Salesforce (MOD
 		$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -v tests/model/test_model.py $(ARGS)
 
 test-convergence: install ## kill workers in random histories of all providers; passes and seconds to agree (CONVERGENCE_HISTORIES=12)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/model/convergence.py $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/model/convergence.py tests/crash/money_convergence.py $(ARGS)
 
 test-crash: install ## kill workers, API, Temporal and databases at hundreds of points, and check both systems
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/crash/matrix.py tests/crash/money_matrix.py tests/crash/servers.py $(ARGS)

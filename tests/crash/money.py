@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -54,6 +55,7 @@ class MoneyTrial(Killing):
     bills: list[Bill] = field(default_factory=list)
     done: int = 0
     edits: int = 0
+    last_act: float = 0.0
 
     def __post_init__(self) -> None:
         """Open the desks of both sides."""
@@ -109,6 +111,7 @@ class MoneyTrial(Killing):
                 # Twice in a row the same one: two payments of one amount and day are none the less two.
                 await getattr(self, name)(*found[self.done // 2 % len(found)])
             self.done += 1
+        self.last_act = time.monotonic()
 
     async def issue(self) -> None:
         """Alguna issues an invoice, every other one to a new customer."""
