@@ -20,13 +20,13 @@ from alguna.core.parse_error import ParsingError
 from alguna.types.customer_list_response import CustomerListResponse
 
 from connectors.alguna.customers import parse_customers
-from connectors.alguna.errors import detail_of, to_error
+from connectors.alguna.errors import Remembered, detail_of, is_remembered, to_error
 from connectors.alguna.spec import PAGE_ROWS
 from connectors.auth import Access
 from connectors.http import Backoff, VendorClient, read_with_retries, tell_budget
 from connectors.protocols import ConnectorContext, WriteRequest
 from connectors.values import parse_json
-from core.errors import FieldValidation, SyncError, Transient
+from core.errors import FieldValidation, RateLimit, SyncError, Transient
 from core.ports import Credentials
 
 T = TypeVar("T")
@@ -73,7 +73,10 @@ class AlgunaClient:
                 return found
 
     async def write(self, request: WriteRequest) -> object:
-        """Send exactly the stored bytes under their key and return the answer's JSON."""
+        """Send exactly the stored bytes under their key and return the answer's JSON.
+
+        Raises `Remembered` for a refusal that was given to an earlier request.
+        """
         credentials = await self._access.credentials()
         response = await self._send(request, credentials)
         if response.status_code == 401:
@@ -84,7 +87,9 @@ class AlgunaClient:
         if response.is_success and isinstance(body, dict):
             self._backoff.reset()
             return body
-        raise await self._failed(response.status_code, response.headers, body, read=False)
+        error = await self._failed(response.status_code, response.headers, body, read=False)
+        passing = isinstance(error, Transient | RateLimit)
+        raise Remembered(error) if is_remembered(response.headers) and not passing else error
 
     async def close(self) -> None:
         """Close the network connections."""

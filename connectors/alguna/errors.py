@@ -22,6 +22,23 @@ _TRANSIENT = frozenset({408, 425})
 _PATH = re.compile(r"^[a-z][a-z0-9_]*(?:\[\d+\])?(?:\.[a-z][a-z0-9_]*)*")
 
 
+class Remembered(SyncError):
+    """A refusal that Alguna has kept under an idempotency key: it was given to an earlier request (sheet 1.3).
+
+    What led to it may have been put right since. `refusal` is what it says.
+    """
+
+    def __init__(self, refusal: SyncError) -> None:
+        """Take the refusal."""
+        super().__init__(refusal.message, vendor_code=refusal.vendor_code)
+        self.type, self.refusal = refusal.type, refusal
+
+
+def is_remembered(headers: Mapping[str, str]) -> bool:
+    """Whether an answer is the one that was given to an earlier request under the same key."""
+    return headers.get("Idempotent-Replayed", "").lower() == "true"
+
+
 def detail_of(body: object) -> str:
     """Return the text of an error body: the API's `detail`, the gateway's `message`, or the start of what came."""
     for name in ("detail", "message", "title"):

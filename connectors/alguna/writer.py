@@ -2,12 +2,14 @@
 
 The key is the operations' keys and a hash of the body; for a change also of the state that the change starts from.
 So the same request sent again is answered from Alguna's memory (24 h, Alguna sheet 1.3), while a corrected create, or
-the same change made again after a person has taken it back, is a request of its own.
+the same change made again after a person has taken it back, is a request of its own. Memory holds refusals too: where
+one is remembered, the operation is tried once more, and a later try is a request of its own as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +18,7 @@ from alguna.types.subscription_response import SubscriptionResponse
 
 from connectors.alguna.bodies import Refused, check_contact, customer_body, edit_contacts, subscription_body
 from connectors.alguna.client import AlgunaClient
-from connectors.alguna.errors import field_in
+from connectors.alguna.errors import Remembered, field_in
 from connectors.alguna.money_writer import MoneyWriter
 from connectors.alguna.reader import AlgunaReader
 from connectors.alguna.records import account_record, contact_record, subscription_record
@@ -71,6 +73,8 @@ class AlgunaWriter:
         chosen = in_order(request, operations)
         try:
             answer = await self._client.write(request)
+        except Remembered as error:
+            return [_asked_anew(one) for one in await self._refusals(chosen, error.refusal)]
         except (FieldValidation, NotFound, Conflict) as error:
             return await self._refusals(chosen, error)
         if chosen[0].entity in MONEY:
@@ -132,6 +136,10 @@ class AlgunaWriter:
         else:
             record = subscription_record(SubscriptionResponse.model_construct(**answer), fields, self._integration_id)
         return [WriteResult(one.id, WriteStatus.DONE, record.id, record) for one in ordered]
+
+
+def _asked_anew(result: WriteResult) -> WriteResult:
+    return replace(result, status=WriteStatus.RETRY) if result.status is WriteStatus.REJECTED else result
 
 
 def _customer_of(operation: Operation, current: Mapping[int, Current]) -> str:
@@ -196,12 +204,13 @@ def _request(
     text = json_text(dict(sorted(body.items())))
     keys = [one.key for one in operations]
     name = keys[0] if len(keys) == 1 else fingerprint(keys)
+    tries = [[one.tries, str(one.planned_at)] for one in operations if one.tries]
     return WriteRequest(
         operation_ids=tuple(one.id for one in operations),
         method=method,
         path=path,
         body=text,
-        idempotency_key=f"{name}-{fingerprint([method, path, text, version])[:16]}",
+        idempotency_key=f"{name}-{fingerprint([method, path, text, version, *tries])[:16]}",
         replay_seconds=REPLAY_SECONDS,
     )
 

@@ -104,13 +104,16 @@ def key_of(operation: Operation) -> str:
 
 
 def _request(part: Sequence[Operation], rows: Mapping[int, dict[str, Value]], integration_id: str) -> WriteRequest:
-    """Keys are the app's and not the organisation's, so the integration and the time go into them (sheet 4)."""
+    """Keys are the app's and not the organisation's, so the integration and the time go into them (sheet 4).
+
+    So do the tries: Xero keeps errors under a key as well.
+    """
     entity, kind = part[0].entity, part[0].kind
     body = json_text({PLURAL[entity]: list(rows.values())})
     path = f"/{PLURAL[entity]}{_QUERY[entity]}"
     if kind is not OperationKind.CREATE:
         return WriteRequest(tuple(rows), "POST", path, body)
-    planned = [f"{one.id} {one.key} {one.planned_at or ''}" for one in part if one.id in rows]
+    planned = [f"{one.id} {one.key} {one.planned_at or ''} {one.tries}" for one in part if one.id in rows]
     key = hashlib.sha256("\n".join([integration_id, *planned, body]).encode()).hexdigest()
     return WriteRequest(tuple(rows), "PUT", path, body, key, REPLAY_SECONDS, {_IDEMPOTENCY: key})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -293,6 +295,23 @@ async def test_a_corrected_create_is_not_answered_with_the_refusal_of_the_first(
     assert (await write(alguna_connector, account(1, CREATE, {"name": "A", "currency": "Euro"})))[1].failure is not None
     fixed = await write(alguna_connector, account(1, CREATE, {"name": "A", "currency": "EUR"}))
     assert fixed[1].status is WriteStatus.DONE
+
+
+async def test_a_refusal_that_alguna_remembers_is_not_the_last_word(
+    alguna: Control, alguna_connector: Connector
+) -> None:
+    held = await customer(alguna, aliases=["int_salesforce:source-1"])
+    other = await customer(alguna)
+    change = account(1, UPDATE, {"aliases": "source-1"}, other["id"])
+    assert (await write(alguna_connector, change))[1].status is WriteStatus.REJECTED
+    await alguna.patch(Entity.ACCOUNTS, held["id"], {"aliases": []})
+    remembered = (await write(alguna_connector, change))[1]
+    assert (remembered.status, remembered.failure and remembered.failure.type) == (
+        WriteStatus.RETRY,
+        ErrorType.DUPLICATE,
+    )
+    again = replace(change, tries=1, planned_at=datetime.now(UTC))
+    assert (await write(alguna_connector, again))[1].status is WriteStatus.DONE
 
 
 async def test_our_bytes_are_those_of_the_official_sdk(alguna_connector: Connector) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -89,6 +90,15 @@ async def test_innocent_rows_of_a_broken_batch_are_sent_again(xero: Control, con
     await xero.fault("partial_failure", "/Contacts", times=1)
     results = await send(connector, *(op(n, Entity.ACCOUNTS, CREATE, {"Name": f"Works {n}"}) for n in range(1, 5)))
     assert [one.status for _, one in sorted(results.items())].count(WriteStatus.RETRY) == 2
+
+
+async def test_a_row_that_failed_alone_is_not_answered_with_that_failure_again(
+    xero: Control, connector: Connector
+) -> None:
+    create = op(1, Entity.ACCOUNTS, CREATE, {"Name": "Works"})
+    await xero.fault("partial_failure", "/Contacts", times=1)
+    assert (await send(connector, create))[1].status is WriteStatus.RETRY
+    assert (await send(connector, replace(create, tries=1)))[1].status is WriteStatus.DONE
 
 
 async def test_a_change_of_one_part_leaves_the_rest_of_an_address(xero: Control, connector: Connector) -> None:
