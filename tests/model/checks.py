@@ -12,7 +12,7 @@ from sqlmodel import SQLModel
 from store.database import Database
 from store.types import utc_now
 from tests.engine.world import is_write
-from tests.model.people import ALGUNA, EXTERNAL, SIDES, People, Place, primary_of
+from tests.model.people import ALGUNA, EXTERNAL, SIDES, People, Place
 from tests.model.service import Service
 from tests.model.systems import ACCOUNTS, CONTACTS, EMAIL, Row
 
@@ -159,11 +159,7 @@ def check_no_duplicates(state: State, people: People, entity: str) -> None:
 def _is_address(people: People, links: list[Any], place: Place) -> bool:
     """Whether a contact came from the address of an account: in Alguna that is its primary contact's."""
     born = {record for side, _, record in _story(links, place) if side == ALGUNA}
-    return any(
-        (primary_of(row) or {}).get("id") in born
-        and (ALGUNA, CONTACTS, (primary_of(row) or {})["id"]) not in people.book.made
-        for row in people.records(ALGUNA, ACCOUNTS).values()
-    )
+    return not born.isdisjoint(people.addresses() | people.book.addresses)
 
 
 def _story(links: list[Any], place: Place) -> set[Place]:

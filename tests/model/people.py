@@ -25,12 +25,14 @@ class Book:
     """What people did. Fields are named in Alguna's words. `changes` are the records touched, in order.
 
     `restored` came back out of the recycle bin: they may stand beside the record that was made in their place. `merged`
-    took others in: they may have the partners of these.
+    took others in: they may have the partners of these. `addresses` were `People.addresses` before somebody deleted in
+    Alguna.
     """
 
     made: set[Place] = field(default_factory=set)
     restored: set[Place] = field(default_factory=set)
     merged: set[Place] = field(default_factory=set)
+    addresses: set[str] = field(default_factory=set)
     edits: dict[tuple[str, str, str, str], Any] = field(default_factory=dict)
     changes: list[Place] = field(default_factory=list)
 
@@ -62,6 +64,12 @@ class People:
         rows, _ = self._vendors[side].list_records(entity, None, 0, False)
         gone = self.system.is_gone if side == EXTERNAL else lambda _: False
         return {self.id_of(side, row): row for row in rows if not gone(row)}
+
+    def addresses(self) -> set[str]:
+        """Alguna's primary contacts that nobody made: the service brought them as the address of a customer."""
+        primaries = map(primary_of, self.records(ALGUNA, ACCOUNTS).values())
+        ids = {primary["id"] for primary in primaries if primary is not None}
+        return {one for one in ids if (ALGUNA, CONTACTS, one) not in self.book.made}
 
     def create(self, side: str, entity: str, values: dict[str, str | None], parent_id: str | None) -> None:
         """A person makes a record; a contact or a subscription needs a parent."""
@@ -110,6 +118,8 @@ class People:
     def delete(self, place: Place) -> None:
         """A person deletes a record: for good in Alguna, in the vendor's own way at the provider."""
         side, entity, record_id = place
+        if side == ALGUNA:
+            self.book.addresses |= self.addresses()
         if self._do(lambda: self._vendors[side].delete_record(entity, record_id)):
             self.book.changes.append(place)
 
