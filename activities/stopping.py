@@ -1,4 +1,4 @@
-"""A worker that is asked to stop: its steps end where nothing is under way, and another worker goes on at once.
+"""A worker that is asked to stop: its steps end where nothing is under way, and another worker goes on.
 
 Without this, a long step would use up the worker's grace and then be cut off in the middle of a call, whose outcome the
 next worker would have to find out.
@@ -10,8 +10,9 @@ from temporalio import activity
 
 from core.errors import Transient
 
-_GO_ON_SECONDS = 0.05
-"""What another worker waits before it takes the step up; Temporal knows no shorter word than a delay."""
+_GO_ON_SECONDS = 1.0
+"""After what time another worker takes the step up. By then the leaving one asks for no more work: a step that came to
+it once more would be lost until its heartbeat is missed."""
 
 
 def asked_to_stop() -> bool:
